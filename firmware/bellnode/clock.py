@@ -1,0 +1,35 @@
+"""The gateway's time as the bell knows it, and how well. Pure.
+
+A receipt says what the gateway's clock read somewhere between our send and its arrival: the middle is the estimate,
+half the round trip its uncertainty, and a crystal's drift makes it worse from then on.
+"""
+
+from collections import namedtuple
+
+ERROR_MAX_MS = 5000  # a receipt that took longer than 10 s says nothing worth keeping
+DRIFT_PPM = 100  # an ESP32's crystal is 10 ppm, its temperature and age included 50; twice that
+
+# The gateway's clock read gateway_ms when ours read at_ms, plus or minus error_ms.
+Clock = namedtuple("Clock", ("gateway_ms", "at_ms", "error_ms"))
+
+
+def heard(clock, gateway_ms, sent_ms, now_ms):
+    """The better of `clock` (or None) and what this receipt says.
+
+    sent_ms: our clock at the FIRST send of that event, since nobody knows which of several sends was answered.
+    """
+    half_ms = (now_ms - sent_ms + 1) // 2
+    if half_ms > ERROR_MAX_MS or (clock is not None and half_ms > _error_ms(clock, now_ms)):
+        return clock
+    return Clock(gateway_ms + half_ms, now_ms, half_ms)
+
+
+def _error_ms(clock, at_ms):
+    return clock.error_ms + abs(at_ms - clock.at_ms) * DRIFT_PPM // 1000000 + 1
+
+
+def estimate(clock, at_ms):
+    """(t_ms, t_err_ms): the gateway's time at our `at_ms`; (None, None) without a clock."""
+    if clock is None or clock.gateway_ms + at_ms - clock.at_ms < 0:
+        return None, None
+    return clock.gateway_ms + at_ms - clock.at_ms, _error_ms(clock, at_ms)

@@ -1,0 +1,175 @@
+"""Events without a receipt, and the count of starts, in files that survive kill -9 and a torn write.
+
+Each is a small whole file in two copies, `<name>.a` and `<name>.b`. A save writes a temporary file, flushes it (the
+commit on LittleFS) and renames it over `.a`; the press may then be sent. `.b` follows by `mirror` when there is time,
+and is read only when `.a` is damaged. Whole files, not an appended log, because what has to be kept is a handful of
+events: a rename has no half-done state that a reader could meet, and nothing has to be compacted. A ring on its own
+flash partition, which wears less, is for a later version of the device.
+
+Every line carries the start of its own SHA-256, and the first line says how many follow. A damaged file is set aside
+as `.bad`, its whole lines are still used together with the other copy, and the fault is reported. An event that was
+delivered since may so come back: it is then sent again, and the gateway knows it for a duplicate. Nothing here ever
+stops an alarm.
+"""
+
+import json
+import os
+from binascii import hexlify
+from hashlib import sha256
+
+import bellwire
+
+FILE_BYTES_MAX = 16384  # 32 events (see `outbox`) with everything they can carry are about 10 kB
+_MARK_CHARS = 16
+
+
+def _mark(text):
+    return hexlify(sha256(text).digest())[:_MARK_CHARS]
+
+
+def encode(records):
+    """The file (bytes) for `records` (a list of dicts of JSON values)."""
+    lines = [json.dumps({"lines": len(records)})] + [json.dumps(record) for record in records]
+    return b"".join([_mark(line.encode()) + b" " + line.encode() + b"\n" for line in lines])
+
+
+def decode(data):
+    """(records, whole): every line of `data` (bytes) that is intact, and whether nothing is missing or damaged."""
+    expected = None
+    records = []
+    whole = True
+    lines = data.split(b"\n")
+    if lines and not lines[-1]:
+        lines.pop()
+    for place, line in enumerate(lines):
+        text = line[_MARK_CHARS + 1 :]
+        if line[: _MARK_CHARS + 1] != _mark(text) + b" ":
+            whole = False
+            continue
+        try:
+            record = json.loads(str(text, "utf-8"))
+        except (ValueError, RuntimeError):
+            record = None
+        if not isinstance(record, dict):
+            whole = False
+        elif place == 0 and "lines" in record:
+            expected = record["lines"]
+        else:
+            records.append(record)
+    return records, whole and expected == len(records)
+
+
+class TwoCopies:
+    """A list of records (dicts) in two copies in a folder."""
+
+    def __init__(self, folder, name):
+        self._path = folder + "/" + name
+        self._behind = None  # bytes that `.b` still lacks
+
+    def load(self):
+        """(records, faulty). Never raises: what cannot be read is set aside and reported as faulty."""
+        first, first_state = self._read(".a")
+        second, second_state = self._read(".b")
+        if first_state == "whole":
+            return first, second_state == "damaged"
+        if first_state == "absent" and second_state == "absent":
+            return [], False
+        more, less = (first, second) if len(first) >= len(second) else (second, first)
+        return more + [record for record in less if record not in more], True
+
+    def _read(self, end):
+        try:
+            with open(self._path + end, "rb") as file:
+                data = file.read(FILE_BYTES_MAX + 1)
+        except OSError as fault:
+            return [], "absent" if fault.errno == 2 else "damaged"  # 2: ENOENT
+        records, whole = decode(data)
+        if whole:
+            return records, "whole"
+        try:
+            os.rename(self._path + end, self._path + end + ".bad")
+        except OSError:
+            pass  # reported as damaged all the same
+        return records, "damaged"
+
+    def save(self, records):
+        """Commit `records`. Raises OSError: then the file is what it was."""
+        data = encode(records)
+        self._write(".a", data)
+        self._behind = data
+
+    def mirror(self):
+        """Bring the second copy up to the first. Raises OSError."""
+        if self._behind is not None:
+            self._write(".b", self._behind)
+            self._behind = None
+
+    def _write(self, end, data):
+        temporary = self._path + end + ".new"
+        with open(temporary, "wb") as file:
+            if file.write(data) != len(data):
+                raise OSError(28)  # ENOSPC: MicroPython reports a short write, and no error
+            file.flush()
+        os.rename(temporary, self._path + end)
+
+
+def events(folder):
+    """The journal of events in `folder`."""
+    return TwoCopies(folder, "journal")
+
+
+def usable(record):
+    """True if a record is an event that can be sent: a record of another firmware may not be."""
+    message = {"v": 1, "type": "event", "age_ms": None}
+    message.update(record)
+    try:
+        bellwire.check(message, "up")
+    except bellwire.WireError:
+        return False
+    return True
+
+
+class Starts:
+    """The persistent count of starts, and whether the last one ended cleanly."""
+
+    def __init__(self, folder):
+        self._copies = TwoCopies(folder, "boot")
+        self._record = {"count": 0, "crash": 0, "clean": True}
+
+    def begin(self, random, unique):
+        """(boot, crash, faults) of this start. random: 16 fresh bytes; unique: the chip's own bytes.
+
+        boot: 16 hex, from the count and the random bytes together, so that neither a wiped flash nor a weak
+        generator alone can repeat one. crash: starts so far that followed no clean stop (a power cut is one).
+        """
+        faults = ()
+        records, faulty = self._copies.load()
+        last = {"count": 0, "crash": 0, "clean": True}
+        for record in records:
+            if type(record.get("count")) is int and record["count"] >= last["count"]:
+                last.update(record)
+        if faulty:
+            faults += ("journal",)
+        crash = last["crash"] if type(last["crash"]) is int else 0
+        self._record = {
+            "count": last["count"] + 1,
+            "crash": crash if last["clean"] is True else crash + 1,
+            "clean": False,
+        }
+        if not self._keep():
+            faults += ("flash",)
+        mixed = str(self._record["count"]).encode() + b"/" + random + b"/" + unique
+        return str(hexlify(sha256(mixed).digest()), "utf-8")[:16], self._record["crash"], faults
+
+    def end(self):
+        """Note a clean stop; the next start then counts no crash."""
+        self._record["clean"] = True
+        return self._keep()
+
+    def _keep(self):
+        try:
+            self._copies.save([self._record])
+            self._copies.mirror()
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,49 @@
+"""Names and topics: bells/<site>/<bell_id>/{up,down,status}."""
+
+from collections import namedtuple
+
+from .message import WireError
+
+# A name has to fit a certificate's common name (64) and a NATS subject token, and be typed on a ladder.
+NAME_CHARS_MAX = 32
+
+LEAVES = ("up", "down", "status")
+
+_NAME_CHARS = "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+Topic = namedtuple("Topic", ("site", "bell_id", "leaf"))
+
+
+def valid_name(name):
+    """True for 1 to 32 of a-z 0-9 -, not starting or ending with a hyphen."""
+    if not isinstance(name, str) or not 1 <= len(name) <= NAME_CHARS_MAX:
+        return False
+    if name[0] == "-" or name[-1] == "-":
+        return False
+    for char in name:
+        if char not in _NAME_CHARS:
+            return False
+    return True
+
+
+def join(site, bell_id, leaf):
+    """The topic text. Raises ValueError for a name or leaf that the format does not have."""
+    if not valid_name(site) or not valid_name(bell_id):
+        raise ValueError("site and bell_id are 1 to 32 of a-z 0-9 - : {!r}, {!r}".format(site, bell_id))
+    if leaf not in LEAVES:
+        raise ValueError("a topic ends in one of {}: {!r}".format(", ".join(LEAVES), leaf))
+    return "bells/{}/{}/{}".format(site, bell_id, leaf)
+
+
+def parse(topic):
+    """Topic(site, bell_id, leaf) of a topic text. Raises WireError for anything else."""
+    parts = topic.split("/") if isinstance(topic, str) else ()
+    if (
+        len(parts) != 4
+        or parts[0] != "bells"
+        or not valid_name(parts[1])
+        or not valid_name(parts[2])
+        or parts[3] not in LEAVES
+    ):
+        raise WireError("topic", "is not bells/<site>/<bell_id>/<up|down|status>")
+    return Topic(parts[1], parts[2], parts[3])

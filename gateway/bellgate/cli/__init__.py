@@ -1,0 +1,14 @@
+"""The command line: `bellgate COMMAND …`.
+
+    app            the program, its options, and how an error is told
+    setting_up     init enrol revoke token mosquitto
+    looking        bells incidents check
+    keeping        backup export
+    running        run
+
+Exit codes: 0 done · 1 an error that the text explains · 2 wrong usage.
+"""
+
+from bellgate.cli.app import main
+
+__all__ = ("main",)

@@ -1,0 +1,67 @@
+"""The program, the options that several commands share, and how an error is told: in words, never as a traceback."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from bellgate import __version__
+from bellgate.errors import AnsimbellError
+
+app = typer.Typer(
+    name="bellgate",
+    help="Ansimbell gateway: takes presses from bells, keeps each one, tells people, and answers the bell.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ConfigOption = Annotated[
+    Path, typer.Option("-c", "--config", help="gateway.toml of the installation, or its folder.", show_default=True)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
+DEFAULT_CONFIG = Path("gateway.toml")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bellgate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+def say(text: str) -> None:
+    """One line for a person, on standard output; never read as markup."""
+    Console(soft_wrap=True, highlight=False).print(text, markup=False)
+
+
+def say_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def main() -> None:
+    """Entry point of the program `bellgate`."""
+    from bellgate.cli import keeping, looking, running, setting_up  # noqa: F401, PLC0415  (each adds its commands)
+
+    try:
+        app()
+    except AnsimbellError as error:
+        typer.echo(f"bellgate: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:  # `bellgate bells | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

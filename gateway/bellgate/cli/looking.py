@@ -1,0 +1,120 @@
+"""Looking: bells, incidents, check."""
+
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bellgate.checkup import Finding, examine
+from bellgate.cli.app import DEFAULT_CONFIG, ConfigOption, JsonOption, app, say, say_json
+from bellgate.config import load
+from bellgate.errors import AnsimbellError
+from bellgate.store import bells as bell_rows
+from bellgate.store import incidents as incident_rows
+from bellgate.store import open_store
+
+INCIDENTS_MAX = 1_000  # of a list for people; `export` writes them all
+
+
+@app.command()
+def bells(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """List the enrolled bells: when each was last heard, and how it is."""
+    loaded = load(config)
+    with open_store(loaded.store.url, loaded.data_dir) as store:
+        rows = store.read_now(bell_rows.listing)
+    if as_json:
+        say_json({"items": rows})
+        return
+    if not rows:
+        say("No bell is enrolled yet. `bellgate enrol` registers one.")
+        return
+    columns = ("bell", "site", "kind", "name", "address", "state", "online", "last heard", "open incidents")
+    _table(
+        columns,
+        [
+            (
+                row["bell_id"],
+                row["site"],
+                row["kind"],
+                row["name"],
+                row["address"],
+                row["state"],
+                "yes" if row["online"] else "no",
+                _when(row["last_seen_ms"]),
+                row["open_incidents"],
+            )
+            for row in rows
+        ],
+    )
+
+
+@app.command()
+def incidents(
+    config: ConfigOption = DEFAULT_CONFIG,
+    state: Annotated[str, typer.Option(help="open, closed or all.")] = "open",
+    limit: Annotated[int, typer.Option(min=1, max=INCIDENTS_MAX, help="At most so many, the newest first.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """List incidents, the newest first."""
+    if state not in ("open", "closed", "all"):
+        raise typer.BadParameter("use open, closed or all", param_hint="--state")
+    loaded = load(config)
+    with open_store(loaded.store.url, loaded.data_dir) as store:
+        rows = store.read_now(lambda tx: incident_rows.views(tx, state, limit))
+    if as_json:
+        say_json({"items": rows})
+        return
+    if not rows:
+        say("There is no such incident." if state != "open" else "No incident is open.")
+        return
+    _table(
+        ("id", "bell", "site", "what", "test", "handling", "presses", "opened", "holder", "disposition"),
+        [
+            (
+                row["id"],
+                row["bell_id"],
+                row["site"],
+                row["what"],
+                "test" if row["test"] else "",
+                row["handling"],
+                row["signals"],
+                _when(row["opened_ms"]),
+                row["owner"] or "",
+                row["disposition"] or "",
+            )
+            for row in rows
+        ],
+    )
+
+
+@app.command()
+def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Examine settings, database, certificates, broker and ports. Ends with 1 if something is wrong."""
+    findings: list[Finding] = []
+    try:
+        findings.append(Finding("settings", True, f"{(loaded := load(config)).path} is right"))
+        findings += examine(loaded)
+    except AnsimbellError as error:
+        findings = [Finding("settings", False, str(error))]
+    if as_json:
+        say_json({"ok": all(one.ok for one in findings), "checks": [one.as_dict() for one in findings]})
+    else:
+        for one in findings:
+            say(f"{'ok   ' if one.ok else 'WRONG'} {one.name}: {one.text}")
+    if not all(one.ok for one in findings):
+        raise typer.Exit(1)
+
+
+def _table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(str(value) for value in row))
+    Console(highlight=False, markup=False).print(table)
+
+
+def _when(at_ms: int | None) -> str:
+    return "never" if at_ms is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))

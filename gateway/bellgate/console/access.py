@@ -1,0 +1,173 @@
+"""Who asks, and what that role may do.
+
+A browser comes with a session cookie and, for everything that changes something, with the session's CSRF value in a
+header; a program comes with a bearer token. A request that carries an Authorization header is judged by it alone.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer
+
+from bellgate.clock import Clock
+from bellgate.console.refusal import Refused
+from bellgate.console.signin import SignInDelay
+from bellgate.errors import StoreBusy
+from bellgate.store import Store, people
+from bellgate.store.people import Session
+
+# What each role may do. read: incidents and the live stream. command: decide on incidents. present: say that a console
+# showed one. An owner will see the own bells only, and bells have no owners yet: until then an owner sees nothing.
+MAY: dict[str, frozenset[str]] = {
+    "dispatcher": frozenset({"read", "command", "present", "bells", "troubles"}),
+    "supervisor": frozenset({"read", "command", "present", "bells", "troubles"}),
+    "control-centre": frozenset({"read", "command", "present", "bells", "troubles"}),
+    "installer": frozenset({"bells", "troubles"}),
+    "owner": frozenset(),
+    "auditor": frozenset({"read", "bells", "troubles"}),
+    # The first operator is one, and in a small station there is nobody else.
+    "administrator": frozenset({"read", "command", "present", "bells", "troubles"}),
+}
+
+COOKIE = "ansimbell"
+CSRF_HEADER = "X-CSRF-Token"
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+# One password check takes 64 MiB and a tenth of a second of a Pi: one at a time, and a short queue before "try again".
+CHECKS_WAITING_MAX = 8
+
+# Read by `Access.principal`; here they only tell OpenAPI.
+_bearer = HTTPBearer(auto_error=False, description="A token from `bellgate token`.")
+_cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="A browser's session, from POST /sign-in.")
+_csrf = APIKeyHeader(
+    name=CSRF_HEADER, auto_error=False, description="With a session, on every POST: the page has it in a meta element."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. csrf: set for a browser's session, None for a program with a token."""
+
+    name: str
+    role: str
+    csrf: str | None = None
+
+    def may(self, right: str) -> bool:
+        """Does the role have this right?"""
+        return right in MAY.get(self.role, frozenset())
+
+
+class Access:
+    """Everything between a request and the name behind it."""
+
+    def __init__(self, store: Store, clock: Clock, on_wrong: Callable[[], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._delay = SignInDelay()
+        self._on_wrong = on_wrong
+        self._checking = asyncio.Semaphore(1)
+        self._waiting = 0
+
+    async def session(self, request: Request, *, used: bool = False) -> Session | None:
+        """The session of the request's cookie, if it has one.
+
+        used: a person did something; only that keeps a session alive, not a page that is left open.
+        """
+        secret = request.cookies.get(COOKIE)
+        if not secret:
+            return None
+        now_ms = self._clock.now_ms()
+        session = await self._store.read(lambda tx: people.session(tx, secret, now_ms))
+        if used and session is not None and now_ms - session.last_used_ms >= people.SESSION_TOUCH_MS:
+            await self._store.write(lambda tx: people.touch_session(tx, secret, now_ms))
+        return session
+
+    async def principal(self, request: Request, *, used: bool = False) -> Principal:
+        """Who asks. Raises Refused 401 without a valid token or session, 403 without the session's CSRF value."""
+        authorization = request.headers.get("Authorization")
+        if authorization is not None:
+            scheme, _, given = authorization.partition(" ")
+            found = None
+            if scheme.lower() == "bearer":
+                found = await self._store.read(lambda tx: people.token(tx, given.strip()))
+            if found is None:
+                raise _not_signed_in("this bearer token is not valid: make one with `bellgate token`")
+            return Principal(*found)
+        session = await self.session(request, used=used)
+        if session is None:
+            raise _not_signed_in("sign in first, or send a bearer token")
+        given_csrf = request.headers.get(CSRF_HEADER, "")
+        if request.method not in SAFE_METHODS and not secrets.compare_digest(
+            given_csrf.encode(), session.csrf.encode()
+        ):
+            raise Refused(403, "csrf", f"the request lacks the session's {CSRF_HEADER} header: reload the page")
+        return Principal(session.operator, session.role, session.csrf)
+
+    def to(self, right: str | None) -> Callable[..., Awaitable[Principal]]:
+        """A dependency that gives the principal, and refuses (403) a role that lacks the right."""
+
+        async def allowed(
+            request: Request,
+            _bearer: Annotated[object, Depends(_bearer)],
+            _cookie: Annotated[object, Depends(_cookie)],
+            _csrf: Annotated[object, Depends(_csrf)],
+        ) -> Principal:
+            principal = await self.principal(request, used=right == "command")
+            if right is not None and not principal.may(right):
+                raise Refused(403, "forbidden", f"the role {principal.role} may not do this (it lacks: {right})")
+            return principal
+
+        return allowed
+
+    async def sign_in(self, name: str, password: str, address: str) -> tuple[str, Session] | None:
+        """(cookie secret, session), or None for a wrong name or password, as slow for either.
+
+        Raises Refused 429 with Retry-After while this name must wait, 503 when too many sign in at once.
+        """
+        name = name.strip()[: people.NAME_MAX_CHARS + 1]
+        wait_ms = self._delay.wait_ms(name, address, self._clock.now_ms())
+        if wait_ms:
+            seconds = -(-wait_ms // 1000)
+            raise Refused(
+                429, "wait", f"too many wrong passwords: wait {seconds} s", headers={"Retry-After": str(seconds)}
+            )
+        if self._waiting >= CHECKS_WAITING_MAX:
+            raise StoreBusy("too many people sign in at once")
+        self._waiting += 1
+        try:
+            async with self._checking:
+                # Those who queued while the delay began must not slip through.
+                if self._delay.wait_ms(name, address, self._clock.now_ms()):
+                    raise Refused(429, "wait", "too many wrong passwords: wait 2 s", headers={"Retry-After": "2"})
+                hashed = await self._store.read(lambda tx: people.password_hash(tx, name))
+                fits = await asyncio.to_thread(people.password_fits, hashed, password)
+                if not fits:
+                    self._on_wrong()
+                    self._delay.wrong(name, address, self._clock.now_ms())
+                    return None
+        finally:
+            self._waiting -= 1
+        self._delay.right(name, address)
+        now_ms = self._clock.now_ms()
+        return await self._store.write(lambda tx: people.open_session(tx, name, now_ms))
+
+    async def sign_out(self, secret: str) -> None:
+        """The cookie opens nothing any more."""
+        await self._store.write(lambda tx: people.close_session(tx, secret))
+
+
+def same_origin(request: Request) -> bool:
+    """Does a form come from our own page? Signing somebody in as somebody else is an attack too."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = request.headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("Host")
+
+
+def _not_signed_in(message: str) -> Refused:
+    return Refused(401, "not_signed_in", message, headers={"WWW-Authenticate": "Bearer"})

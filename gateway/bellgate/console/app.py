@@ -1,0 +1,53 @@
+"""The console's composition: `create_app(Deps) -> FastAPI`."""
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
+
+from bellgate import __version__
+from bellgate.console import api, pages, refusal
+from bellgate.console.access import Access
+from bellgate.console.deps import Deps
+from bellgate.console.guard import Guard
+from bellgate.console.live import Hub
+
+__all__ = ("Deps", "Hub", "create_app")
+
+
+def create_app(deps: Deps) -> FastAPI:
+    """The whole console. Call `deps.hub.close()` before the server stops: streams end only then."""
+    app = FastAPI(
+        title="Ansimbell gateway",
+        summary="Emergency bells: incidents, what people do about them, and who is told.",
+        version=__version__,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # those pages load their scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    streams = Gauge("bellgate_console_streams", "Consoles that listen now", registry=deps.metrics)
+    streams.set_function(lambda: deps.hub.streams)
+    wrong = Counter("bellgate_sign_in_wrong", "Wrong names or passwords", registry=deps.metrics)
+    access = Access(deps.store, deps.clock, wrong.inc)
+    app.add_middleware(Guard)
+    refusal.install(app, deps.store)
+    app.include_router(api.router(deps, access))
+    app.include_router(pages.router(deps, access))
+    app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
+    _without_sign_in(app, deps)
+    return app
+
+
+def _without_sign_in(app: FastAPI, deps: Deps) -> None:
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> Response:
+        """200 while alarms get through, proved by a round trip a moment ago; else 503."""
+        health = deps.health()
+        checks = [{"name": name, "ok": ok, "text": text} for name, ok, text in health.checks]
+        return JSONResponse({"ok": health.ok, "checks": checks}, 200 if health.ok else 503)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        """Prometheus' text format."""
+        return Response(generate_latest(deps.metrics), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,194 @@
+"""The shapes of the API's requests and answers. Times are Unix ms on the gateway's clock."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+# Room for what a person types during a call; a report belongs elsewhere.
+NOTE_MAX_CHARS = 2_000
+INT_MAX = 2**63 - 1
+
+Disposition = Literal["genuine", "accidental", "prank", "device_fault", "test", "duplicate", "nobody_found"]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NOTE_MAX_CHARS)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ._-]{1,64}$")]
+
+
+class Given(BaseModel):
+    """A request; a key that we do not know is an error and not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Versioned(Given):
+    """A command: the version of the incident that the person saw, and a remark if there is one."""
+
+    version: int = Field(ge=0, le=INT_MAX, description="The incident's version that the decision was made on.")
+    text: Text | None = Field(None, description="A remark for the record.")
+
+
+class Close(Versioned):
+    """Closing says what it was."""
+
+    disposition: Disposition
+
+
+class Handoff(Versioned):
+    """Offer (`to`) or accept (`accept`), one of the two."""
+
+    to: Name | None = Field(None, description="The operator to whom the holder offers the incident.")
+    accept: bool = Field(False, description="Take what was offered to you.")
+
+
+class Note(Given):
+    """A remark; changes nothing else."""
+
+    version: int = Field(ge=0, le=INT_MAX)
+    text: Text
+
+
+class PresentedOn(Given):
+    """A console says: rendered, visible, and the sound is running."""
+
+    console: Label = Field(description="Which console, for the record.")
+    up_to_signal: int = Field(ge=1, le=INT_MAX, description="`last_signal` of the incident as it was rendered.")
+    sounding: Literal[True] = Field(description="A console whose sound does not run has not presented anything.")
+
+
+class Occurred(BaseModel):
+    """When it happened. err_ms null: it may have been any time before at_ms. source: bell, age or received."""
+
+    at_ms: int
+    err_ms: int | None
+    source: str
+
+
+class Escalation(BaseModel):
+    """Which step comes next, and when; next_ms null: none, somebody holds it."""
+
+    step: int
+    round: int
+    next_ms: int | None
+
+
+class Incident(BaseModel):
+    """A case. `version` rises with every signal and every command."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: int
+    bell_id: str
+    site: str
+    kind: str = Field(description='"store-bell", "home-set", "pendant" …')
+    name: str
+    address: str
+    lat: float | None
+    lon: float | None
+    what: str
+    test: bool
+    priority: int
+    silent: bool
+    duress: bool
+    handling: str
+    stage: str
+    version: int
+    signal_count: int
+    last_signal: int = Field(description="Receipt number of the newest signal.")
+    cancel_asked: bool
+    restored: bool
+    opened_ms: int
+    last_signal_ms: int
+    owner: str | None
+    offered_to: str | None
+    lease_until_ms: int | None
+    disposition: str | None
+    closed_ms: int | None
+    late: bool
+    clock_unsure: bool
+    occurred: Occurred
+    escalation: Escalation
+
+
+class IncidentItem(Incident):
+    """One of a list."""
+
+    signals: int = Field(description="How many signals, the same as signal_count.")
+
+
+class SignalOf(BaseModel):
+    """One press."""
+
+    model_config = ConfigDict(extra="allow")
+
+    number: int = Field(description="Receipt number: the order.")
+    boot: str
+    seq: int
+    what: str
+    state: str
+    received_ms: int
+    occurred: Occurred
+    stage: str
+    arrivals: int = Field(description="How often it came: resends and second paths are not new signals.")
+
+
+class Delivery(BaseModel):
+    """One message to one target."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    target: str
+    type: str
+    state: str
+    attempts: int
+
+
+class Line(BaseModel):
+    """Who did what."""
+
+    at_ms: int
+    by: str
+    act: str
+    detail: dict[str, Any]
+
+
+class IncidentDetail(Incident):
+    """An incident with everything that is known of it."""
+
+    signals: list[SignalOf]
+    deliveries: list[Delivery]
+    timeline: list[Line]
+
+
+class Incidents(BaseModel):
+    """Newest first."""
+
+    items: list[IncidentItem]
+
+
+class Listed(BaseModel):
+    """Rows as the store gives them."""
+
+    items: list[dict[str, Any]]
+
+
+class Me(BaseModel):
+    """Who asks."""
+
+    name: str
+    role: str
+    rights: list[str]
+
+
+class Error(BaseModel):
+    """What went wrong, and what to do."""
+
+    code: str
+    message: str
+    incident: dict[str, Any] | None = Field(None, description="With a 409: the incident as it is now.")
+
+
+class ErrorAnswer(BaseModel):
+    """Every error."""
+
+    error: Error

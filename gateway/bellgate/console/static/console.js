@@ -1,0 +1,296 @@
+// The dispatcher's page: joins the stream, the cards, the sound and the keys.
+
+import { get, post } from "./api.js";
+import { Board } from "./board.js";
+import { ACTIONS, lineText, make, unattended, whatText } from "./card.js";
+import { anyOpen, askDisposition, askText } from "./dialogs.js";
+import { Live } from "./live.js";
+import { Sound } from "./sound.js";
+import { clock, has, language, span, t, use } from "./texts.js";
+import { Watch } from "./watch.js";
+
+const TICK_MS = 250;
+// While nobody holds an alarm, it sounds again; and so does a lost connection.
+const REMIND_EVERY_MS = 5_000;
+const RECENTLY_CLOSED = 5;
+
+const byId = (id) => document.getElementById(id);
+const { me, rights, actions } = document.body.dataset;
+// From the gateway's own table: {handling: [action, …]}.
+const POSSIBLE = JSON.parse(actions);
+const RIGHTS = new Set(rights.split(" "));
+
+const sound = new Sound();
+const troubles = new Map();
+let closed = [];
+let remindedAt = -Infinity;
+let linkBefore = "";
+
+const page = {
+  me,
+  now_ms: () => live.now_ms(),
+  may: (action, incident) => RIGHTS.has("command") && live.fresh && page.possible(action, incident),
+  possible(action, incident) {
+    if (!POSSIBLE[incident.handling]?.includes(action)) return false;
+    const mine = incident.owner === me;
+    if (action === "acknowledge") return unattended(incident) || mine || incident.owner === null;
+    if (action === "handoff") return mine || incident.offered_to === me;
+    return true;
+  },
+  do: act,
+  select: (card) => board.select(card),
+  record: showRecord,
+};
+const board = new Board(page, { real: byId("cards"), test: byId("tests") });
+const live = new Live({ snapshot, incident: changed, trouble, signedOut });
+const watch = new Watch(sound, live, board, RIGHTS.has("present"));
+
+function snapshot(data) {
+  board.replace(data.incidents);
+  troubles.clear();
+  for (const each of data.troubles) troubles.set(each.id, each);
+  if (board.anyUnattended) ring();
+  drawTroubles();
+  drawCounts();
+}
+
+function changed({ change, incident, sound: sounds }) {
+  const isNew = board.get(incident.id) === null;
+  const card = board.put(incident);
+  if (card && isNew && !incident.test) announce(incident);
+  if (sounds && !incident.test) ring();
+  if (!card) rememberClosed(incident);
+  else if (change === "reopen") closed = closed.filter((each) => each.id !== incident.id);
+  if (card?.record.open) showRecord(card);
+  drawClosed();
+  drawCounts();
+}
+
+// Once per new alarm: a screen reader must not repeat it with every second of its age.
+function announce(incident) {
+  byId("announce").textContent = t("announce", {
+    what: whatText(incident.what), name: incident.name, address: incident.address,
+  });
+}
+
+function ring() {
+  sound.alarm();
+  remindedAt = performance.now();
+}
+
+async function act(action, card) {
+  const { incident } = card;
+  if (card.saving !== null || !page.may(action, incident)) return;
+  const body = { version: incident.version };
+  const title = t("dialog.title", { action: t(`action.${action}`), name: incident.name });
+  if (action === "close") {
+    body.disposition = await askDisposition(title);
+    if (body.disposition === null) return;
+  } else if (action === "note") {
+    body.text = await askText(title, t("note.label"), 2000);
+    if (body.text === null) return;
+  } else if (action === "handoff") {
+    if (incident.offered_to === me) body.accept = true;
+    else body.to = await askText(title, t("handoff.label"), 64);
+    if (body.to === null) return;
+  }
+  card.startSaving(action);
+  const answer = await post(`/api/v1/incidents/${incident.id}/${action}`, body);
+  settle(action, card, answer);
+}
+
+// The gateway's answer, or the lack of one. A 409 brings the incident as it is now: say what changed, and by whom.
+function settle(action, card, { status, body }) {
+  const places = { action: t(`action.${action}`) };
+  if (status === 200) {
+    card.endSaving();
+    board.put(body);
+    if (body.handling === "closed") rememberClosed(body);
+  } else if (status === 409 && body?.error.incident) {
+    const now = body.error.incident;
+    const last = now.timeline.filter((line) => !["presented", "note", "escalated"].includes(line.act)).at(-1);
+    card.endSaving(() => t(`refused.${body.error.code}`, { action: t(`action.${action}`), line: last ? lineText(last) : "" }));
+    board.put(now);
+  } else if (status === 401) {
+    card.endSaving();
+    live.stop();
+  } else {
+    const key = { 0: "refused.no_answer", 403: "refused.forbidden", 503: "refused.busy" }[status] ?? "refused.other";
+    card.endSaving(() => t(key, { ...places, message: body?.error?.message ?? "" }));
+  }
+  if (card.record.open) showRecord(card);
+  drawClosed();
+  drawCounts();
+}
+
+async function showRecord(card) {
+  if (!card.record.open) return;
+  const { status, body } = await get(`/api/v1/incidents/${card.incident.id}`);
+  if (status !== 200) return;
+  const lines = body.timeline.map((line) => {
+    const text = line.detail?.text;
+    return make("li", { text: text ? `${lineText(line)}: ${text}` : lineText(line) });
+  });
+  card.record.lastChild.replaceChildren(...lines);
+}
+
+function trouble({ change, trouble: each }) {
+  if (change === "cleared") troubles.delete(each.id);
+  else troubles.set(each.id, each);
+  drawTroubles();
+}
+
+function drawTroubles() {
+  const items = [...troubles.values()].sort((a, b) => b.last_ms - a.last_ms).map((each) => {
+    const title = has(`trouble.${each.kind}`) ? t(`trouble.${each.kind}`) : each.kind;
+    const times = each.count > 1 ? t("trouble.times", { n: each.count }) : "";
+    const when = [t("trouble.since", { time: clock(each.raised_ms) }), times].filter(Boolean).join(" · ");
+    return make("li", {}, make("strong", { text: title }), make("span", { text: each.subject }),
+      make("small", { text: each.detail, lang: "en" }), make("small", { text: when }));
+  });
+  byId("troubles").replaceChildren(...items);
+  byId("trouble-count").textContent = items.length;
+  byId("no-trouble").hidden = items.length > 0;
+}
+
+function rememberClosed(incident) {
+  closed = [incident, ...closed.filter((each) => each.id !== incident.id)].slice(0, RECENTLY_CLOSED);
+}
+
+function drawClosed() {
+  byId("closed-lane").hidden = closed.length === 0;
+  byId("closed").replaceChildren(...closed.map((incident) => {
+    const what = `${t(`disposition.${incident.disposition}`)} · ${clock(incident.closed_ms)}`;
+    const item = make("li", {}, make("strong", { text: incident.name }), make("small", { text: what }));
+    if (RIGHTS.has("command")) {
+      const button = make("button", { type: "button", class: "quiet", text: t("action.reopen") });
+      button.addEventListener("click", () => reopen(incident, button));
+      item.append(button);
+    }
+    return item;
+  }));
+}
+
+async function reopen(incident, button) {
+  button.disabled = true;
+  const { status, body } = await post(`/api/v1/incidents/${incident.id}/reopen`, { version: incident.version });
+  if (status === 200) {
+    closed = closed.filter((each) => each.id !== incident.id);
+    board.put(body);
+    drawClosed();
+    drawCounts();
+  } else {
+    button.disabled = false;
+    button.textContent = t("refused.reopen");
+  }
+}
+
+function drawCounts() {
+  const open = board.real.length;
+  const waiting = board.real.filter((card) => unattended(card.incident)).length;
+  byId("open-count").textContent = open;
+  byId("test-count").textContent = board.tests.length;
+  byId("no-test").hidden = board.tests.length > 0;
+  byId("calm").hidden = open > 0 || !live.greeted || !RIGHTS.has("read");
+  byId("no-right").hidden = RIGHTS.has("read");
+  document.title = waiting ? t("title.waiting", { n: waiting, brand: t("brand") }) : t("brand");
+}
+
+function signedOut() {
+  document.body.dataset.signedOut = "true";
+  drawLink();
+}
+
+function drawLink() {
+  if (!RIGHTS.has("read")) return;
+  const over = "signedOut" in document.body.dataset;
+  const state = over ? "over" : live.fresh ? "fresh" : live.silent_ms < 8_000 ? "connecting" : "lost";
+  document.body.dataset.link = state;
+  byId("link-lost").hidden = state !== "lost" && state !== "over";
+  byId("lost-sign-in").hidden = !over;
+  const title = t(over ? "link.over" : "link.lost");
+  if (byId("lost-title").textContent !== title) byId("lost-title").textContent = title;
+  const text = over ? t("link.over_text") : t("link.lost_text");
+  if (byId("lost-text").textContent !== text) byId("lost-text").textContent = text;
+  byId("link-text").textContent = state === "lost" ? t("link.silent", { span: span(live.silent_ms) }) : t(`link.${state}`);
+  if (state !== linkBefore) {
+    linkBefore = state; // buttons work only while the picture is fresh
+    for (const card of board.cards.values()) card.update(card.incident);
+  }
+}
+
+function tick() {
+  sound.check();
+  live.check();
+  drawLink();
+  watch.check();
+  const now = performance.now();
+  if (now - remindedAt >= REMIND_EVERY_MS) {
+    const lost = document.body.dataset.link === "lost" || document.body.dataset.link === "over";
+    if (watch.started && lost) sound.lost();
+    else if (board.anyUnattended) sound.remind();
+    remindedAt = now;
+  }
+  for (const card of board.cards.values()) card.tick();
+  byId("clock").textContent = clock(live.now_ms());
+}
+
+function byKey(event) {
+  if (event.repeat || event.ctrlKey || event.altKey || event.metaKey || event.isComposing || anyOpen()) return;
+  if (event.target.closest?.("input, textarea, select")) return;
+  const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
+  const wanted = ACTIONS.find(({ code }) => code === event.code);
+  if (digit) {
+    const card = board.inSlot(Number(digit[1]));
+    if (!card) return;
+    board.select(card);
+    card.element.focus({ preventScroll: true });
+    card.element.scrollIntoView({ block: "nearest" });
+  } else if (wanted && board.selected) {
+    act(wanted.action, board.selected);
+  } else {
+    return;
+  }
+  event.preventDefault();
+}
+
+async function switchLanguage() {
+  const button = byId("language");
+  const wanted = button.dataset.next;
+  await use(wanted);
+  document.cookie = `language=${wanted}; path=/; max-age=31536000; samesite=strict`;
+  labelLanguage();
+  drawLink();
+  watch.draw();
+  for (const card of board.cards.values()) {
+    card.update(card.incident);
+    if (card.record.open) showRecord(card);
+  }
+  drawTroubles();
+  drawClosed();
+  drawCounts();
+}
+
+function labelLanguage() {
+  const button = byId("language");
+  button.dataset.next = language === "ko" ? "en" : "ko";
+  button.lang = button.dataset.next;
+  button.textContent = t(`language.${button.dataset.next}`);
+}
+
+byId("language").addEventListener("click", switchLanguage);
+byId("sign-out").addEventListener("click", async () => {
+  const { status } = await post("/sign-out");
+  if (status !== 0) location.assign("/sign-in");
+});
+addEventListener("keydown", byKey);
+
+await use(language);
+labelLanguage();
+watch.draw();
+drawCounts();
+if (RIGHTS.has("read")) {
+  live.open();
+  setInterval(tick, TICK_MS);
+}
+tick();

@@ -1,0 +1,83 @@
+// The stream of changes. What counts is what was heard: an open connection that says nothing is a lost one.
+
+// The gateway sends something at least every 3 s.
+const STALE_MS = 8_000;
+const AGAIN_MS = 4_000;
+
+export class Live {
+  #source = null;
+  #lastId = "";
+  #heardAt = performance.now();
+  #openedAt = -Infinity;
+  #on;
+
+  // on: {snapshot, incident, trouble, signedOut}, each called with the event's data.
+  constructor(on) {
+    this.#on = on;
+    this.offset_ms = 0;
+    this.greeted = false;
+  }
+
+  open() {
+    this.#source?.close();
+    this.#openedAt = performance.now();
+    // A new EventSource sends no Last-Event-ID of the one before; its own reconnects do.
+    const after = this.#lastId ? `?after=${encodeURIComponent(this.#lastId)}` : "";
+    const source = new EventSource(`/api/v1/events${after}`);
+    this.#source = source;
+    const listen = (name, use) =>
+      source.addEventListener(name, (event) => {
+        if (source !== this.#source) return;
+        this.#heardAt = performance.now();
+        const data = JSON.parse(event.data);
+        if ("now_ms" in data) this.offset_ms = data.now_ms - Date.now();
+        use(data);
+        this.#lastId = event.lastEventId;
+      });
+    listen("snapshot", (data) => {
+      this.greeted = true;
+      this.#on.snapshot(data);
+    });
+    listen("incident", (data) => this.#on.incident(data));
+    listen("trouble", (data) => this.#on.trouble(data));
+    listen("heartbeat", () => {});
+    listen("signed_out", () => this.stop());
+    source.addEventListener("error", () => {
+      // The browser gives up when the answer is not a stream: an error, or the session is over.
+      if (source === this.#source && source.readyState === EventSource.CLOSED) this.#askWhy();
+    });
+  }
+
+  stop() {
+    this.#source?.close();
+    this.#source = null;
+    this.#on.signedOut();
+  }
+
+  get silent_ms() {
+    return performance.now() - this.#heardAt;
+  }
+
+  get fresh() {
+    return this.#source !== null && this.greeted && this.silent_ms < STALE_MS;
+  }
+
+  // Called by the page's tick: a stream that fell silent is opened anew, again and again.
+  check() {
+    const stale = this.silent_ms >= STALE_MS || this.#source?.readyState === EventSource.CLOSED;
+    if (this.#source !== null && stale && performance.now() - this.#openedAt >= AGAIN_MS) this.open();
+  }
+
+  async #askWhy() {
+    try {
+      const answer = await fetch("/api/v1/me", { signal: AbortSignal.timeout(5_000) });
+      if (answer.status === 401) this.stop();
+    } catch {
+      // no connection: check() goes on trying
+    }
+  }
+
+  now_ms() {
+    return Date.now() + this.offset_ms;
+  }
+}

@@ -1,0 +1,143 @@
+"""The enrolment file: all that a bell must know to speak to its gateway, and a secret.
+
+    {"v": 1, "bell_id", "site", "kind", "key", "ca_der", "cert_der", "key_der",
+     "brokers": [{"host", "port", "server_name"}]}
+
+Binary values are base64. Who holds the file can speak as that bell, so it is written with mode 0600 and goes to the
+bell and nowhere else. This module is the format only; admission.py makes the contents.
+"""
+
+import base64
+import binascii
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from bellgate.errors import EnrolmentError
+from bellwire import KINDS, valid_name
+
+KEY_BYTES = 32
+MAX_FILE_BYTES = 64 * 1024  # three DER files of under 1 kB each: a larger file is something else
+
+
+def _name(text: str) -> str:
+    if not valid_name(text):
+        raise ValueError("must be 1 to 32 of a-z 0-9 and -, not starting or ending with -")
+    return text
+
+
+def _kind(text: str) -> str:
+    if text not in KINDS:
+        raise ValueError(f"must be one of {', '.join(KINDS)}")
+    return text
+
+
+def _base64(text: str) -> str:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("must be base64") from None
+    if not raw:
+        raise ValueError("must not be empty")
+    return text
+
+
+def _key(text: str) -> str:
+    if len(base64.b64decode(_base64(text))) != KEY_BYTES:
+        raise ValueError(f"must be the base64 of {KEY_BYTES} bytes")
+    return text
+
+
+Base64 = Annotated[str, AfterValidator(_base64)]
+
+
+class BrokerAddress(BaseModel):
+    """Where a broker is, and the name that its certificate must carry (also sent as SNI)."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    host: Annotated[str, Field(min_length=1, max_length=253)]
+    port: Annotated[int, Field(ge=1, le=65535)]
+    server_name: Annotated[str, Field(min_length=1, max_length=253)]
+
+
+class Enrolment(BaseModel):
+    """The contents of an enrolment file. Unknown keys are ignored: an older kit reads a newer gateway's file."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    v: Literal[1]
+    bell_id: Annotated[str, AfterValidator(_name)]
+    site: Annotated[str, AfterValidator(_name)]
+    kind: Annotated[str, AfterValidator(_kind)]
+    key: Annotated[str, AfterValidator(_key)] = Field(repr=False)
+    ca_der: Base64 = Field(repr=False)
+    cert_der: Base64 = Field(repr=False)
+    key_der: Base64 = Field(repr=False)
+    brokers: list[BrokerAddress] = Field(min_length=1)
+
+    @property
+    def key_bytes(self) -> bytes:
+        """The 32 bytes of the bell's sealing key."""
+        return base64.b64decode(self.key)
+
+    @property
+    def tls_bytes(self) -> tuple[bytes, bytes, bytes]:
+        """(authority's certificate, bell's certificate, bell's private key), DER each."""
+        return base64.b64decode(self.ca_der), base64.b64decode(self.cert_der), base64.b64decode(self.key_der)
+
+
+def dumps(enrolment: Enrolment) -> str:
+    """The file's text: one JSON object, keys in the order of the format, and a line feed."""
+    return json.dumps(enrolment.model_dump(), indent=1, ensure_ascii=False) + "\n"
+
+
+def write(enrolment: Enrolment, path: Path) -> None:
+    """Make the file with mode 0600. An existing file is not touched: it may be another bell's only key."""
+    try:
+        file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
+    except FileExistsError:
+        raise EnrolmentError(f"{path}: exists already. Give another --out, or move that file away") from None
+    except OSError as error:
+        raise EnrolmentError(f"{path}: cannot be written ({error.strerror}). Give another --out") from None
+    try:
+        with file:
+            file.write(dumps(enrolment))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise EnrolmentError(f"{path}: cannot be written ({error.strerror}). Give another --out") from None
+
+
+def read(path: Path) -> Enrolment:
+    """Read and check an enrolment file. Raises EnrolmentError naming the file, the key and the fault."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise EnrolmentError(
+            f"{path}: cannot be read ({error.strerror}). `bellgate enrol --out FILE` writes such a file"
+        ) from None
+    remedy = "Take the file that `bellgate enrol --out FILE` wrote, unchanged"
+    if len(data) > MAX_FILE_BYTES:
+        raise EnrolmentError(f"{path}: is too large for an enrolment file. {remedy}")
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        raise EnrolmentError(f"{path}: is not JSON. {remedy}") from None
+    if not isinstance(content, dict):
+        raise EnrolmentError(f"{path}: is not an enrolment file. {remedy}")
+    if content.get("v") != 1:
+        raise EnrolmentError(
+            f"{path}: has version {str(content.get('v'))[:20]!r}, this program reads version 1. {remedy}"
+        )
+    try:
+        return Enrolment.model_validate(content)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(part) for part in fault["loc"])
+        raise EnrolmentError(f"{path}: {key}: {fault['msg'].removeprefix('Value error, ')}. {remedy}") from None

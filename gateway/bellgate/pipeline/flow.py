@@ -1,0 +1,282 @@
+"""`Pipeline`: one transaction per message, command or due row, and the answers after its commit.
+
+A message is acknowledged to the broker only after the commit. If the commit fails (disk full), it is kept and tried
+again every second: the bell has no receipt, the broker no acknowledgement, and the operator is told.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from bellgate.config import Config
+from bellgate.core.incident import Command, Presented
+from bellgate.errors import StoreBusy, StoreError
+from bellgate.pipeline import intake
+from bellgate.pipeline.carry import Carrier, trouble_event
+from bellgate.pipeline.settings import After, Inbound, Settings
+from bellgate.store import dues, incidents, troubles
+from bellgate.store.base import Row, Tx
+from bellgate.store.deliveries import Delivery
+from bellgate.store.dues import Due
+from bellgate.store.sqlite import Store
+
+T = TypeVar("T")
+
+AGAIN_S = 1.0  # a full disk or a locked file does not change faster
+# As many as the writer's queue. A message beyond it stays unacknowledged at the broker, and its bell sends it again.
+AGAIN_MAX = 10_000
+# A message that our own fault cannot digest: tried three times, then left unacknowledged for a repaired gateway.
+FAULT_TRIES = 3
+DEADLINE_S = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Timekeeper(Protocol):
+    """The clock as the pipeline needs it; see `bellgate.clock`."""
+
+    def now_ms(self) -> int:
+        """Wall clock, Unix milliseconds."""
+        ...
+
+    def synchronised(self) -> bool | None:
+        """True if it follows a time source, None if unknown."""
+        ...
+
+
+class Pipeline:
+    """Everything that changes a case goes through here. `take` may be called from any thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        config: Config,
+        clock: Timekeeper,
+        send: Callable[[str, bytes], None],
+        announce: Callable[[dict[str, Any]], None],
+        wake: Callable[[list[Delivery]], None],
+        on_canary: intake.OnCanary | None = None,
+    ) -> None:
+        """send(topic, payload) publishes a receipt, announce(event) tells the consoles, wake(deliveries) tells the
+        engine; all are called from the writer's thread after the commit and must return at once.
+
+        on_canary(tx, payload) is called inside the transaction for this gateway's own canary.
+        """
+        self._store = store
+        self._clock = clock
+        self._send = send
+        self._announce = announce
+        self._wake = wake
+        self._on_canary = on_canary
+        self._settings = Settings.of(config)
+        self._counts: Counter[str] = Counter()
+        self._again: deque[tuple[Inbound, int]] = deque()
+        self._again_lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._stopped = False
+        self._failing: tuple[int, str] | None = None  # since when, why
+
+    @property
+    def store_fault(self) -> str | None:
+        """Why messages cannot be stored at present, or None."""
+        return self._failing[1] if self._failing else None
+
+    def counters(self) -> dict[str, int]:
+        """For /metrics, since the start. waiting: messages that are tried again because the disk failed."""
+        names = ("taken", "signals", "duplicates", "refused", "replays", "heartbeats", "statuses", "receipts")
+        faults = ("store_failures", "intake_faults", "left_unacknowledged")
+        return {name: self._counts[name] for name in (*names, *faults)} | {"waiting": len(self._again)}
+
+    def stop(self) -> None:
+        """No more second tries; what waits stays unacknowledged at the broker."""
+        with self._again_lock:
+            self._stopped = True
+            if self._timer is not None:
+                self._timer.cancel()
+
+    # Messages
+
+    def take(self, inbound: Inbound) -> None:
+        """Take one message; returns at once. `inbound.ack` is called after the commit."""
+        self._counts["taken"] += 1
+        self._submit(inbound, 0)
+
+    def _submit(self, inbound: Inbound, faults: int) -> None:
+        try:
+            self._store.submit(partial(self._take, inbound), partial(self._taken, inbound, faults))
+        except StoreError as error:
+            self._keep(inbound, faults, error)
+
+    def _take(self, inbound: Inbound, tx: Tx) -> After:
+        carrier = Carrier(tx, self._settings, self._clock.now_ms())
+        intake.take(carrier, inbound, self._clock.synchronised() is not True, self._on_canary)
+        return carrier.after
+
+    def _taken(self, inbound: Inbound, faults: int, result: After | Exception) -> None:
+        if isinstance(result, After):
+            self._hand_out(result)
+            inbound.ack()
+            if self._failing is not None:
+                self._store_works_again()
+        elif isinstance(result, StoreError):
+            self._keep(inbound, faults, result)
+        else:
+            self._digest_failed(inbound, faults + 1, result)
+
+    def _digest_failed(self, inbound: Inbound, faults: int, error: Exception) -> None:
+        self._counts["intake_faults"] += 1
+        _log.error("intake_fault", topic=inbound.topic, tries=faults, exc_info=error)
+        if faults < FAULT_TRIES:
+            self._keep(inbound, faults, None)
+            return
+        self._counts["left_unacknowledged"] += 1
+        detail = f"a message could not be processed ({type(error).__name__}: {error}): report this fault"
+        with contextlib.suppress(StoreError):
+            self._store.submit(partial(self._raise, "intake_failed", inbound.topic, detail), self._raised)
+
+    def _raise(self, kind: str, subject: str, detail: str, tx: Tx) -> After:
+        carrier = Carrier(tx, self._settings, self._clock.now_ms())
+        carrier.raise_trouble(kind, subject, detail)
+        return carrier.after
+
+    def _raised(self, result: After | Exception) -> None:
+        if isinstance(result, After):
+            self._hand_out(result)
+
+    def _keep(self, inbound: Inbound, faults: int, error: StoreError | None) -> None:
+        """Try again in a second. error: the store's fault, or None for our own."""
+        if error is not None:
+            self._counts["store_failures"] += 1
+        with self._again_lock:
+            if self._stopped:
+                return
+            if len(self._again) >= AGAIN_MAX:
+                self._counts["left_unacknowledged"] += 1
+                return
+            self._again.append((inbound, faults))
+            if self._timer is None:
+                self._timer = threading.Timer(AGAIN_S, self._try_again)
+                self._timer.daemon = True
+                self._timer.start()
+        if error is not None and self._failing is None:
+            now_ms = self._clock.now_ms()
+            self._failing = (now_ms, str(error))
+            _log.error("store_failing", reason=str(error))
+            # It cannot be written down now: say it to whoever looks, and write it down when the disk works again.
+            row = {"id": None, "kind": "store_failing", "subject": "database", "detail": str(error), "count": 1}
+            times = {"raised_ms": now_ms, "last_ms": now_ms, "cleared_ms": None}
+            self._announce(trouble_event("raised", row | times))
+
+    def _try_again(self) -> None:
+        with self._again_lock:
+            self._timer = None
+            waiting = list(self._again)
+            self._again.clear()
+        for inbound, faults in waiting:
+            self._submit(inbound, faults)
+
+    def _store_works_again(self) -> None:
+        assert self._failing is not None
+        since_ms, reason = self._failing
+        self._failing = None
+        _log.info("store_works_again", since_ms=since_ms)
+
+        def job(tx: Tx) -> Row | None:
+            troubles.raise_(tx, "store_failing", "database", reason, since_ms)
+            return troubles.clear(tx, "store_failing", "database", self._clock.now_ms())
+
+        def done(row: Row | Exception | None) -> None:
+            if isinstance(row, dict):
+                self._announce(trouble_event("cleared", row))
+
+        with contextlib.suppress(StoreError):
+            self._store.submit(job, done)
+
+    # People
+
+    async def command(self, incident_id: int, given: Command) -> dict[str, Any]:
+        """Carry out a person's command; the detail view afterwards. Raises CommandRefused and its kinds, StoreError."""
+        return await self._transact(lambda carrier: carrier.command(incident_id, given), partial(_view, incident_id))
+
+    async def present(self, incident_id: int, given: Presented) -> dict[str, Any]:
+        """An attended console showed the incident; the detail view afterwards. Raises like `command`."""
+        return await self._transact(lambda carrier: carrier.presented(incident_id, given), partial(_view, incident_id))
+
+    # The engine
+
+    async def fire(self, due: Due) -> None:
+        """Carry out one due row, unless it was moved or removed since it was taken. Raises StoreError."""
+        await self._transact(lambda carrier: _fire(carrier, due), lambda _: None)
+
+    async def trouble(self, kind: str, subject: str, detail: str | None) -> None:
+        """Raise (or with None clear) a line of the trouble list. Raises StoreError."""
+
+        def job(carrier: Carrier) -> None:
+            if detail is not None:
+                carrier.raise_trouble(kind, subject, detail)
+            elif troubles.is_open(carrier.tx, kind, subject):
+                carrier.clear_trouble(kind, subject)
+
+        await self._transact(job, lambda _: None)
+
+    async def _transact(self, job: Callable[[Carrier], None], then: Callable[[Tx], T]) -> T:
+        """`job` and `then` in one transaction; hands out after the commit even if the caller has given up waiting."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def whole(tx: Tx) -> tuple[After, T]:
+            carrier = Carrier(tx, self._settings, self._clock.now_ms())
+            job(carrier)
+            return carrier.after, then(tx)
+
+        def done(result: tuple[After, T] | Exception) -> None:
+            if not isinstance(result, Exception):
+                self._hand_out(result[0])
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle, future, result)
+
+        self._store.submit(whole, done)
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                return await future
+        except TimeoutError:
+            raise StoreBusy(f"the database did not answer within {DEADLINE_S:g} s: look whether it was done") from None
+
+    # After the commit
+
+    def _hand_out(self, after: After) -> None:
+        if after.deliveries:
+            self._wake(after.deliveries)
+        for topic, payload in after.receipts:
+            self._send(topic, payload)
+        self._counts["receipts"] += len(after.receipts)
+        for name in after.counts:
+            self._counts[name] += 1
+        for event in after.events:
+            self._announce(event)
+
+
+def _view(incident_id: int, tx: Tx) -> dict[str, Any]:
+    view = incidents.view(tx, incident_id)
+    assert view is not None
+    return view
+
+
+def _fire(carrier: Carrier, due: Due) -> None:
+    if dues.finish(carrier.tx, due):
+        carrier.fire(due)
+
+
+def _settle(future: "asyncio.Future[T]", result: tuple[After, T] | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result[1])

@@ -1,0 +1,161 @@
+"""One message from the broker: verify, refuse or keep, and answer. Nothing here trusts what it reads.
+
+A refusal is counted under a short stable code (retained, too_long, topic, unknown_bell, revoked, tag, json, v, seq, …),
+shown in the trouble list, and never raises an alarm. A duplicate is answered and changes nothing else.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bellgate.core import supervision
+from bellgate.core.effect import ClearTrouble, RaiseTrouble
+from bellgate.core.signal import Signal, read_event
+from bellgate.core.supervision import EventHeard, Heartbeat, Status
+from bellgate.pipeline.carry import Carrier
+from bellgate.pipeline.settings import Inbound
+from bellgate.store import bells, dues, incidents, refusals, signals, troubles
+from bellgate.store.base import Tx
+from bellgate.store.bells import Bell
+from bellwire import MAX_PAYLOAD_BYTES, WireError, check, identity_fault, open_sealed, parse
+
+CANARY = "canary"
+REFUSALS_CLEAR_MS = 600_000  # a trouble about refused messages closes itself ten minutes after the last one
+# Whoever invents names must not fill the disk or the operator's list; beyond this they share one line.
+SUBJECTS_MAX = 100
+_SHARED = "?"
+_REASON_CHARS = 200  # of a receipt's `reason`, see bellwire
+
+OnCanary = Callable[[Tx, bytes], None]
+
+
+def take(carrier: Carrier, inbound: Inbound, clock_unsure: bool, on_canary: OnCanary | None) -> None:
+    """Read one message and carry out what it asks for. Refusals are carried out too: nothing is raised for them."""
+    bell: Bell | None = None
+    try:
+        topic = parse(inbound.topic)
+        if topic.bell_id == CANARY and topic.site.startswith("gateway-"):
+            if topic.site == f"gateway-{carrier.settings.gateway_id}" and topic.leaf == "up" and on_canary is not None:
+                on_canary(carrier.tx, inbound.payload)
+            return
+        if inbound.retained and topic.leaf != "status":
+            raise WireError("retained", "an alarm is never retained: the broker's permissions should forbid it")
+        if len(inbound.payload) > MAX_PAYLOAD_BYTES:
+            raise WireError("too_long", f"{len(inbound.payload)} bytes, at most {MAX_PAYLOAD_BYTES}")
+        if topic.leaf == "down":
+            raise WireError("topic", "only the gateway speaks on .../down")
+        bell = _speaker(carrier.tx, topic.site, topic.bell_id)
+        message, leaf = open_sealed(inbound.payload, inbound.topic, {bell.key_number: bell.key})
+        try:
+            check(message, leaf)
+        except WireError as fault:
+            if leaf == "up" and identity_fault(message) is None:
+                carrier.receipt(bell, message["boot"], message["seq"], "refused", str(fault)[:_REASON_CHARS])
+            raise
+    except WireError as fault:
+        _refuse(carrier, inbound.topic, bell, fault)
+        return
+    match message["type"]:
+        case "event":
+            _event(carrier, inbound, bell, message, clock_unsure)
+        case "heartbeat":
+            _heartbeat(carrier, bell, message)
+        case "status":
+            _status(carrier, bell, message)
+
+
+def _speaker(tx: Tx, site: str, bell_id: str) -> Bell:
+    bell = bells.get(tx, bell_id)
+    if bell is None:
+        raise WireError("unknown_bell", f"no bell {bell_id} is enrolled here: `bellgate enrol` registers one")
+    if bell.site != site:
+        raise WireError("unknown_bell", f"bell {bell_id} is enrolled at site {bell.site}, not {site}")
+    if bell.state == bells.REVOKED:
+        raise WireError("revoked", f"bell {bell_id} is revoked: take it down, or enrol it again")
+    return bell
+
+
+def _refuse(carrier: Carrier, topic: str, bell: Bell | None, fault: WireError) -> None:
+    tx = carrier.tx
+    subject = bell.bell_id if bell is not None else topic if _well_formed(topic) else _SHARED
+    kind = "message_refused"
+    if not troubles.is_open(tx, kind, subject) and troubles.open_count(tx, kind) >= SUBJECTS_MAX:
+        subject = _SHARED
+    refusals.count(tx, fault.fault, carrier.now_ms)
+    carrier.raise_trouble(kind, subject, str(fault))
+    dues.put(tx, "clear_refusals", subject, carrier.now_ms + REFUSALS_CLEAR_MS)
+    carrier.after.counts.append("refused")
+
+
+def _well_formed(topic: str) -> bool:
+    try:
+        parse(topic)
+    except WireError:
+        return False
+    return True
+
+
+def _event(carrier: Carrier, inbound: Inbound, bell: Bell, message: dict[str, Any], clock_unsure: bool) -> None:
+    tx = carrier.tx
+    signal = read_event(message, bell.site, bell.bell_id, inbound.received_ms, inbound.waited_ms, clock_unsure)
+    before = incidents.open_for(tx, bell.bell_id, signal.test)
+    number = signals.insert(tx, signal, before.id if before else None)
+    if number is None:
+        stage = signals.stage(tx, bell.bell_id, signal.boot, signal.seq)
+        assert stage is not None
+        carrier.receipt(bell, signal.boot, signal.seq, stage)
+        carrier.after.counts.append("duplicates")
+        return
+    signal = replace(signal, number=number)
+    carrier.receipt(bell, signal.boot, signal.seq, "stored")
+    carrier.after.counts.append("signals")
+    presence = bells.presence(tx, bell.bell_id)
+    # Of unknown age and from a start that is not the living one: it comes out of the journal of an earlier start.
+    earlier = signal.age_ms is None and presence.boot not in (None, signal.boot)
+    boot = signals.heard_event(tx, bell.bell_id, signal.boot, signal.seq, carrier.now_ms, earlier)
+    after, effects = supervision.step(presence, EventHeard(signal.boot, boot.stored, boot.highest_seq), carrier.now_ms)
+    if after is not presence:
+        bells.save_presence(tx, after)
+    carrier.for_bell(bell, effects)
+    if signal.meaning.trouble:
+        carrier.for_bell(bell, [_trouble(signal)])
+    if before is not None or (signal.meaning.opens and signal.state == "alarm"):
+        carrier.arrived(bell, before, signal)
+
+
+def _trouble(signal: Signal) -> RaiseTrouble | ClearTrouble:
+    kind = f"bell_{signal.what}"
+    if signal.state == "restore":
+        return ClearTrouble(kind, signal.bell_id)
+    said = ", ".join(f"{name} {value}" for name, value in signal.info.items())
+    return RaiseTrouble(kind, signal.bell_id, f"the bell reports {signal.what} trouble" + (f": {said}" if said else ""))
+
+
+def _heartbeat(carrier: Carrier, bell: Bell, message: dict[str, Any]) -> None:
+    known = signals.boot(carrier.tx, bell.bell_id, message["boot"])
+    presence = bells.presence(carrier.tx, bell.bell_id)
+    given = Heartbeat(message, known is not None and known.superseded, known.stored if known else 0)
+    after, effects = supervision.step(presence, given, carrier.now_ms)
+    if after is presence:
+        carrier.after.counts.append("replays")
+        return
+    if after.boot != presence.boot:
+        signals.heard_alive(carrier.tx, bell.bell_id, message["boot"], carrier.now_ms)
+    bells.save_presence(carrier.tx, after)
+    carrier.for_bell(bell, effects)
+    carrier.after.counts.append("heartbeats")
+
+
+def _status(carrier: Carrier, bell: Bell, message: dict[str, Any]) -> None:
+    known = signals.boot(carrier.tx, bell.bell_id, message["boot"])
+    presence = bells.presence(carrier.tx, bell.bell_id)
+    after, effects = supervision.step(presence, Status(message, known is not None and known.superseded), carrier.now_ms)
+    if after is presence:
+        carrier.after.counts.append("replays")
+        return
+    if message["state"] == "online" and message["boot"] != presence.boot:
+        signals.heard_alive(carrier.tx, bell.bell_id, message["boot"], carrier.now_ms)
+    if after != presence:
+        bells.save_presence(carrier.tx, after)
+    carrier.for_bell(bell, effects)
+    carrier.after.counts.append("statuses")

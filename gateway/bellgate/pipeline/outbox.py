@@ -1,0 +1,135 @@
+"""Who is told, and the exact bytes. A body is fixed when its row is made: a repeat sends the same.
+
+CloudEvents 1.0, JSON in structured mode. The CloudEvents id, the row's id and the webhook-id are one.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bellgate.core.incident import Incident
+from bellgate.core.signal import Signal
+from bellgate.pipeline.settings import Address, After, Settings
+from bellgate.store import deliveries
+from bellgate.store.base import Tx
+from bellgate.store.bells import Bell
+from bellgate.store.deliveries import Delivery
+
+SIGNAL, INCIDENT = "ansimbell.signal", "ansimbell.incident"
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# How long a new row belongs to the hand-over in memory before the table is asked: longer than any single attempt, so
+# that a busy target is not sent the same message twice.
+HAND_OVER_MS = 120_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """Puts messages into the outbox of one transaction."""
+
+    tx: Tx
+    settings: Settings
+    now_ms: int
+    after: After
+
+    def signal(self, bell: Bell, incident: Incident, signal: Signal, to: list[Address]) -> None:
+        """One message about a new signal to each of these targets."""
+        data = {
+            "bell_id": bell.bell_id,
+            "boot": signal.boot,
+            "seq": signal.seq,
+            "what": signal.what,
+            "state": signal.state,
+            "incident": incident.id,
+            "site": bell.site,
+            "test": signal.test,
+            "zone": signal.zone,
+            "name": bell.name,
+            "address": bell.address,
+            "number": signal.number,
+            "received_ms": signal.received_ms,
+            "occurred": {
+                "at_ms": signal.occurred.at_ms,
+                "err_ms": signal.occurred.err_ms,
+                "source": signal.occurred.source,
+            },
+            "late": signal.late,
+            "clock_unsure": signal.clock_unsure,
+            "signals": incident.signals,
+            "silent": incident.silent,
+        }
+        self._put(SIGNAL, bell, incident.id, signal.number, 0, data, to)
+
+    def incident(self, bell: Bell, incident: Incident, change: str, number: int, to: list[Address]) -> None:
+        """One message about a change of handling, or about round `number` of nobody having acknowledged."""
+        data = {
+            "incident": incident.id,
+            "bell_id": bell.bell_id,
+            "site": bell.site,
+            "name": bell.name,
+            "address": bell.address,
+            "what": incident.what,
+            "test": incident.test,
+            "handling": incident.handling,
+            "change": change,
+            "round": number,
+            "version": incident.version,
+            "signals": incident.signals,
+            "owner": incident.owner,
+            "disposition": incident.disposition,
+            "times": {
+                "opened_ms": incident.opened_ms,
+                "last_signal_ms": incident.last_signal_ms,
+                "lease_until_ms": incident.lease_until_ms,
+                "closed_ms": incident.closed_ms,
+            },
+        }
+        self._put(INCIDENT, bell, incident.id, None, number, data, to)
+
+    def _put(
+        self,
+        kind: str,
+        bell: Bell,
+        incident_id: int,
+        signal_id: int | None,
+        number: int,
+        data: dict[str, Any],
+        to: Iterable[Address],
+    ) -> None:
+        rest = ""
+        for address in to:
+            name = uuid.uuid4().hex
+            if not address.on_screen and not rest:
+                rest = self._rest(kind, bell, data)
+            # A console is told by the live event that follows this very commit: nothing is left to be sent.
+            row = Delivery(
+                id=name,
+                target=address.name,
+                type=kind,
+                incident_id=incident_id,
+                signal_id=signal_id,
+                round=number,
+                body="" if address.on_screen else f'{{"specversion":"1.0","id":"{name}",{rest}',
+                attempts=0,
+                created_ms=self.now_ms,
+                due_ms=self.now_ms,
+            )
+            if address.on_screen:
+                deliveries.insert(self.tx, row, "sent")
+            else:
+                deliveries.insert(self.tx, row, "pending", self.now_ms + HAND_OVER_MS)
+                self.after.deliveries.append(row)
+
+    def _rest(self, kind: str, bell: Bell, data: dict[str, Any]) -> str:
+        """Everything after the id: the same for every target."""
+        event = {
+            "source": f"ansimbell/{self.settings.gateway_id}",
+            "type": kind,
+            "subject": f"{bell.site}/{bell.bell_id}",
+            "time": datetime.fromtimestamp(self.now_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+            "datacontenttype": "application/json",
+            "data": data,
+        }
+        return _json(event)[1:]

@@ -1,0 +1,124 @@
+"""Bells: who may speak, under which key, and what is known of their life."""
+
+import json
+import secrets
+from dataclasses import dataclass, fields
+from typing import Any
+
+from bellgate.core.supervision import Presence
+from bellgate.errors import EnrolmentError
+from bellgate.store.base import Tx
+
+# bells/gateway-<id>/canary/up is the gateway's own proof of life.
+RESERVED = ("canary",)
+ACTIVE, REVOKED = "active", "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """One enrolled bell. lat, lon in degrees; key 32 bytes; fingerprint: SHA-256 of its certificate, hex."""
+
+    bell_id: str
+    site: str
+    kind: str
+    name: str
+    address: str
+    lat: float | None
+    lon: float | None
+    key: bytes
+    key_number: int
+    fingerprint: str
+    state: str
+    enrolled_ms: int
+    revision: int = 0
+
+
+_FIELDS = tuple(field.name for field in fields(Bell))
+_COLUMNS = ", ".join(_FIELDS)
+
+
+def add(tx: Tx, bell: Bell) -> int:
+    """Enrol; returns the new revision (`bell.revision` is ignored). Raises EnrolmentError if the name is taken."""
+    if bell.bell_id in RESERVED:
+        raise EnrolmentError(f"{bell.bell_id!r} is a name that the gateway keeps for itself: choose another bell_id")
+    if get(tx, bell.bell_id) is not None:
+        raise EnrolmentError(f"a bell {bell.bell_id} is enrolled already: a bell_id is unique in the whole estate")
+    number = revision(tx) + 1
+    values = [number if name == "revision" else getattr(bell, name) for name in _FIELDS]
+    tx.run(f"INSERT INTO bell ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})", values)
+    return number
+
+
+def get(tx: Tx, bell_id: str) -> Bell | None:
+    """The bell, active or revoked, or None."""
+    row = tx.one(f"SELECT {_COLUMNS} FROM bell WHERE bell_id = ?", (bell_id,))
+    return None if row is None else Bell(**row)
+
+
+def all_bells(tx: Tx) -> list[Bell]:
+    """Every bell, by site and name."""
+    return [Bell(**row) for row in tx.all(f"SELECT {_COLUMNS} FROM bell ORDER BY site, bell_id")]
+
+
+def new_id(tx: Tx) -> str:
+    """A bell_id that is not in use, such as "b-7f3a"; longer ones when the short ones get rare."""
+    for digits in (4, 4, 4, 4, 6, 8, 12):
+        name = "b-" + secrets.token_hex(digits // 2)
+        if get(tx, name) is None:
+            return name
+    raise EnrolmentError("no free bell_id was found: name one with --bell-id")
+
+
+def set_state(tx: Tx, bell_id: str, state: str) -> int:
+    """Set "active" or "revoked"; returns the new revision. Raises EnrolmentError for an unknown bell."""
+    number = revision(tx) + 1
+    if not tx.run("UPDATE bell SET state = ?, revision = ? WHERE bell_id = ?", (state, number, bell_id)):
+        raise EnrolmentError(f"there is no bell {bell_id}: `bellgate bells` lists them")
+    return number
+
+
+def revision(tx: Tx) -> int:
+    """Rises with every change of any bell: the broker's permissions follow it. 0 without bells."""
+    row = tx.one("SELECT COALESCE(MAX(revision), 0) AS revision FROM bell")
+    return int(row["revision"]) if row else 0
+
+
+def presence(tx: Tx, bell_id: str) -> Presence:
+    """What is known of the bell's life; all empty for one that was never heard."""
+    row = tx.one("SELECT * FROM presence WHERE bell_id = ?", (bell_id,))
+    if row is None:
+        return Presence(bell_id)
+    return Presence(
+        bell_id=bell_id,
+        boot=row["boot"],
+        n=row["n"],
+        online=bool(row["online"]),
+        greeted=bool(row["greeted"]),
+        last_seen_ms=row["last_seen_ms"],
+        health=None if row["health"] is None else json.loads(row["health"]),
+    )
+
+
+def save_presence(tx: Tx, state: Presence) -> None:
+    """Keep it."""
+    health = None if state.health is None else json.dumps(dict(state.health), ensure_ascii=False)
+    tx.run(
+        "INSERT INTO presence (bell_id, boot, n, online, greeted, last_seen_ms, health) VALUES (?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (bell_id) DO UPDATE SET boot = excluded.boot, n = excluded.n, online = excluded.online, "
+        "greeted = excluded.greeted, last_seen_ms = excluded.last_seen_ms, health = excluded.health",
+        (state.bell_id, state.boot, state.n, int(state.online), int(state.greeted), state.last_seen_ms, health),
+    )
+
+
+def listing(tx: Tx) -> list[dict[str, Any]]:
+    """For people and the API: each bell without its key, with its presence and how many incidents are open."""
+    rows = tx.all(
+        "SELECT b.bell_id, b.site, b.kind, b.name, b.address, b.lat, b.lon, b.state, b.enrolled_ms, b.fingerprint, "
+        "p.last_seen_ms, COALESCE(p.online, 0) AS online, p.boot, p.health, "
+        "(SELECT COUNT(*) FROM incident i WHERE i.bell_id = b.bell_id AND i.handling <> 'closed') AS open_incidents "
+        "FROM bell b LEFT JOIN presence p ON p.bell_id = b.bell_id ORDER BY b.site, b.bell_id"
+    )
+    for row in rows:
+        row["online"] = bool(row["online"])
+        row["health"] = None if row["health"] is None else json.loads(row["health"])
+    return rows

@@ -1,0 +1,88 @@
+"""What must happen at a time. Rows, not timers: a gateway that was killed goes on where it was."""
+
+from dataclasses import dataclass
+
+from bellgate.store.base import Row, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One thing to do. lease_until_ms is part of what was taken: if the row has moved since, it is not ours."""
+
+    kind: str
+    subject: str
+    due_ms: int
+    lease_until_ms: int = 0
+
+
+def put(tx: Tx, kind: str, subject: str, due_ms: int) -> None:
+    """Set the one row of this kind and subject, free to be taken."""
+    tx.run(
+        "INSERT INTO due (kind, subject, due_ms) VALUES (?, ?, ?) "
+        "ON CONFLICT (kind, subject) DO UPDATE SET due_ms = excluded.due_ms, lease_until_ms = 0",
+        (kind, subject, due_ms),
+    )
+
+
+def remove(tx: Tx, kind: str, subject: str) -> None:
+    """Remove the row, if any."""
+    tx.run("DELETE FROM due WHERE kind = ? AND subject = ?", (kind, subject))
+
+
+def take(tx: Tx, at_ms: int, lease_ms: int, limit: int) -> list[Due]:
+    """Lease what is due, the oldest first. A holder that dies lets go when the lease ends."""
+    rows = tx.all(
+        "UPDATE due SET lease_until_ms = ? WHERE (kind, subject) IN ("
+        "SELECT kind, subject FROM due WHERE due_ms <= ? AND lease_until_ms <= ? ORDER BY due_ms LIMIT ?) "
+        "RETURNING kind, subject, due_ms, lease_until_ms",
+        (at_ms + lease_ms, at_ms, at_ms, limit),
+    )
+    return sorted((Due(**row) for row in rows), key=lambda due: due.due_ms)
+
+
+def finish(tx: Tx, due: Due) -> bool:
+    """Remove the row that was taken; False if it was moved or removed meanwhile: then it must not be carried out."""
+    return bool(
+        tx.run(
+            "DELETE FROM due WHERE kind = ? AND subject = ? AND due_ms = ? AND lease_until_ms = ?",
+            (due.kind, due.subject, due.due_ms, due.lease_until_ms),
+        )
+    )
+
+
+def waiting(tx: Tx, at_ms: int) -> bool:
+    """True if something can be taken now."""
+    sql = "SELECT 1 AS one FROM due WHERE due_ms <= ? AND lease_until_ms <= ? LIMIT 1"
+    return tx.one(sql, (at_ms, at_ms)) is not None
+
+
+def late(tx: Tx, before_ms: int) -> list[Row]:
+    """The rows that should have been carried out before that time, the oldest first (at most 20)."""
+    return tx.all("SELECT kind, subject, due_ms FROM due WHERE due_ms < ? ORDER BY due_ms LIMIT 20", (before_ms,))
+
+
+def release_all(tx: Tx) -> None:
+    """At start: whoever held a lease is dead."""
+    tx.run("UPDATE due SET lease_until_ms = 0 WHERE lease_until_ms > 0")
+
+
+def postpone(tx: Tx, kind: str, until_ms: int) -> None:
+    """Move the rows of this kind that are due earlier to that time."""
+    tx.run("UPDATE due SET due_ms = ? WHERE kind = ? AND due_ms < ?", (until_ms, kind, until_ms))
+
+
+def next_ms(tx: Tx, kind: str, subject: str) -> int | None:
+    """When the row is due, or None."""
+    row = tx.one("SELECT due_ms FROM due WHERE kind = ? AND subject = ?", (kind, subject))
+    return None if row is None else int(row["due_ms"])
+
+
+def shift(tx: Tx, by_ms: int) -> None:
+    """The clock was set: move everything that waits for a time by as much, so that it waits no longer than meant."""
+    tx.run("UPDATE due SET due_ms = due_ms + ?, lease_until_ms = 0", (by_ms,))
+    tx.run("UPDATE incident SET lease_until_ms = lease_until_ms + ? WHERE lease_until_ms IS NOT NULL", (by_ms,))
+    tx.run(
+        "UPDATE delivery SET due_ms = due_ms + ?, lease_until_ms = MAX(lease_until_ms + ?, 0) "
+        "WHERE state IN ('pending', 'sending', 'failed')",
+        (by_ms, by_ms),
+    )

@@ -1,0 +1,135 @@
+"""The cases that people handle, and how they are shown."""
+
+from dataclasses import fields
+from typing import Any
+
+from bellgate.core.incident import Incident
+from bellgate.errors import StaleVersion, UnknownIncident
+from bellgate.store import audit, deliveries, signals
+from bellgate.store.base import Row, Tx
+
+_FIELDS = tuple(field.name for field in fields(Incident))
+_FLAGS = ("test", "silent", "duress", "cancel_asked", "restored")
+_KEPT = tuple(name for name in _FIELDS if name != "id")
+_INSERT = f"INSERT INTO incident ({', '.join(_KEPT)}) VALUES ({', '.join('?' * len(_KEPT))}) RETURNING id"
+_SAVE = f"UPDATE incident SET {', '.join(name + ' = ?' for name in _KEPT)} WHERE id = ? AND version = ?"
+_SELECT = f"SELECT {', '.join(_FIELDS)} FROM incident"
+
+_STATES = {"open": "i.handling <> 'closed'", "closed": "i.handling = 'closed'", "all": "1 = 1"}
+_VIEW = (
+    "SELECT i.*, b.kind, b.name, b.address, b.lat, b.lon, d.due_ms AS next_ms, "
+    "s.occurred_ms, s.occurred_err_ms, s.occurred_source, s.late, s.clock_unsure "
+    "FROM incident i JOIN bell b ON b.bell_id = i.bell_id "
+    "LEFT JOIN due d ON d.kind = 'escalation' AND d.subject = CAST(i.id AS TEXT) "
+    "LEFT JOIN signal s ON s.id = (SELECT MIN(f.id) FROM signal f WHERE f.incident_id = i.id)"
+)
+
+
+def _incident(row: Row) -> Incident:
+    for name in _FLAGS:
+        row[name] = bool(row[name])
+    return Incident(**row)
+
+
+def open_for(tx: Tx, bell_id: str, test: bool) -> Incident | None:
+    """The bell's open case: there is at most one, tests apart from real alarms."""
+    sql = f"{_SELECT} WHERE bell_id = ? AND test = ? AND handling <> 'closed'"
+    row = tx.one(sql, (bell_id, int(test)))
+    return None if row is None else _incident(row)
+
+
+def get(tx: Tx, incident_id: int) -> Incident:
+    """The case. Raises UnknownIncident."""
+    row = tx.one(f"{_SELECT} WHERE id = ?", (incident_id,))
+    if row is None:
+        raise UnknownIncident(f"there is no incident {incident_id}")
+    return _incident(row)
+
+
+def insert(tx: Tx, incident: Incident) -> int:
+    """A new case; its number."""
+    row = tx.one(_INSERT, [getattr(incident, name) for name in _KEPT])
+    assert row is not None
+    return int(row["id"])
+
+
+def save(tx: Tx, before: Incident, after: Incident) -> None:
+    """Write `after` over `before`. Raises StaleVersion if the row is no longer what `before` says."""
+    if not tx.run(_SAVE, [*(getattr(after, name) for name in _KEPT), before.id, before.version]):
+        raise StaleVersion(f"incident {before.id} has changed since version {before.version}: look at it again")
+
+
+def views(tx: Tx, state: str = "open", limit: int = 200, before_id: int | None = None) -> list[dict[str, Any]]:
+    """Cases for people and the API, newest first. state: "open", "closed" or "all"."""
+    rows = tx.all(
+        f"{_VIEW} WHERE {_STATES[state]} AND (? IS NULL OR i.id < ?) ORDER BY i.id DESC LIMIT ?",
+        (before_id, before_id, limit),
+    )
+    return [_shown(row) for row in rows]
+
+
+def summary(tx: Tx, incident_id: int) -> dict[str, Any] | None:
+    """One case as in a list, or None."""
+    row = tx.one(f"{_VIEW} WHERE i.id = ?", (incident_id,))
+    return None if row is None else _shown(row)
+
+
+def view(tx: Tx, incident_id: int) -> dict[str, Any] | None:
+    """One case with its signals, deliveries and timeline, or None."""
+    shown = summary(tx, incident_id)
+    if shown is None:
+        return None
+    shown["signals"] = signals.of_incident(tx, incident_id)
+    shown["deliveries"] = deliveries.of_incident(tx, incident_id)
+    shown["timeline"] = audit.timeline(tx, incident_id)
+    return shown
+
+
+def forgotten(tx: Tx) -> list[int]:
+    """Open cases that nobody holds and that no due row will bring up again: there must be none."""
+    rows = tx.all(
+        "SELECT i.id FROM incident i LEFT JOIN due d ON d.kind = 'escalation' AND d.subject = CAST(i.id AS TEXT) "
+        "WHERE i.handling IN ('received', 'presented') AND d.kind IS NULL"
+    )
+    return [int(row["id"]) for row in rows]
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "bell_id": row["bell_id"],
+        "site": row["site"],
+        "kind": row["kind"],
+        "name": row["name"],
+        "address": row["address"],
+        "lat": row["lat"],
+        "lon": row["lon"],
+        "what": row["what"],
+        "test": bool(row["test"]),
+        "priority": row["priority"],
+        "silent": bool(row["silent"]),
+        "duress": bool(row["duress"]),
+        "handling": row["handling"],
+        "stage": row["stage"],
+        "version": row["version"],
+        "signals": row["signals"],
+        "signal_count": row["signals"],
+        "last_signal": row["last_signal"],
+        "cancel_asked": bool(row["cancel_asked"]),
+        "restored": bool(row["restored"]),
+        "opened_ms": row["opened_ms"],
+        "last_signal_ms": row["last_signal_ms"],
+        "owner": row["owner"],
+        "offered_to": row["offered_to"],
+        "lease_until_ms": row["lease_until_ms"],
+        "disposition": row["disposition"],
+        "closed_ms": row["closed_ms"],
+        "late": bool(row["late"]),
+        "clock_unsure": bool(row["clock_unsure"]),
+        "occurred": signals.occurred(row),
+        "escalation": {
+            "step": row["escalation_step"],
+            "round": row["escalation_round"],
+            "next_ms": row["next_ms"],
+        },
+    }

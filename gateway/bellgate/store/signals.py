@@ -1,0 +1,147 @@
+"""One row per press, for ever. The identity (bell_id, boot, seq) is UNIQUE: that is the deduplication."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from bellgate.core.signal import Signal
+from bellgate.store.base import Row, Tx
+from bellwire import STAGES
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """What is known of one start of a bell. stored: its events that are kept; highest_seq: the highest number seen."""
+
+    superseded: bool
+    stored: int
+    highest_seq: int
+
+
+def insert(tx: Tx, signal: Signal, incident_id: int | None) -> int | None:
+    """Keep a new signal; its receipt number, or None if its identity is known (then only `arrivals` is counted)."""
+    moment = signal.occurred
+    row = tx.one(
+        "INSERT INTO signal (bell_id, boot, seq, what, state, zone, age_ms, attempt, info, received_ms, occurred_ms, "
+        "occurred_err_ms, occurred_source, late, clock_unsure, stage, incident_id) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'stored', ?) "
+        "ON CONFLICT (bell_id, boot, seq) DO NOTHING RETURNING id",
+        (
+            signal.bell_id,
+            signal.boot,
+            signal.seq,
+            signal.what,
+            signal.state,
+            signal.zone,
+            signal.age_ms,
+            signal.attempt,
+            json.dumps(dict(signal.info), ensure_ascii=False) if signal.info else "{}",
+            signal.received_ms,
+            moment.at_ms,
+            moment.err_ms,
+            moment.source,
+            int(signal.late),
+            int(signal.clock_unsure),
+            incident_id,
+        ),
+    )
+    if row is not None:
+        return int(row["id"])
+    tx.run(
+        "UPDATE signal SET arrivals = arrivals + 1 WHERE bell_id = ? AND boot = ? AND seq = ?",
+        (signal.bell_id, signal.boot, signal.seq),
+    )
+    return None
+
+
+def join(tx: Tx, number: int, incident_id: int) -> None:
+    """Give a signal its incident."""
+    tx.run("UPDATE signal SET incident_id = ? WHERE id = ?", (incident_id, number))
+
+
+def stage(tx: Tx, bell_id: str, boot: str, seq: int) -> str | None:
+    """What this event's receipts say, or None if it was never stored."""
+    row = tx.one("SELECT stage FROM signal WHERE bell_id = ? AND boot = ? AND seq = ?", (bell_id, boot, seq))
+    return None if row is None else str(row["stage"])
+
+
+def climb(tx: Tx, incident_id: int, stage: str, up_to: int | None) -> list[tuple[str, int]]:
+    """Raise the stage of the signals up to receipt number `up_to` (None: all); (boot, seq) of those that changed."""
+    lower = STAGES[: STAGES.index(stage)]
+    if not lower:
+        return []
+    rows = tx.all(
+        f"UPDATE signal SET stage = ? WHERE incident_id = ? AND (? IS NULL OR id <= ?) "
+        f"AND stage IN ({', '.join('?' * len(lower))}) RETURNING id, boot, seq",
+        (stage, incident_id, up_to, up_to, *lower),
+    )
+    return [(row["boot"], row["seq"]) for row in sorted(rows, key=lambda row: int(row["id"]))]
+
+
+def open_stages(tx: Tx, bell_id: str, limit: int) -> list[tuple[str, int, str]]:
+    """(boot, seq, stage) of the bell's newest events whose incident is open, the oldest of them first."""
+    rows = tx.all(
+        "SELECT s.boot, s.seq, s.stage FROM signal s JOIN incident i ON i.id = s.incident_id "
+        "WHERE i.bell_id = ? AND i.handling <> 'closed' ORDER BY s.id DESC LIMIT ?",
+        (bell_id, limit),
+    )
+    return [(row["boot"], row["seq"], row["stage"]) for row in reversed(rows)]
+
+
+def of_incident(tx: Tx, incident_id: int) -> list[dict[str, Any]]:
+    """The incident's signals for people and the API, in order of receipt."""
+    rows = tx.all("SELECT * FROM signal WHERE incident_id = ? ORDER BY id", (incident_id,))
+    return [_shown(row) for row in rows]
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    return {
+        "number": row["id"],
+        "boot": row["boot"],
+        "seq": row["seq"],
+        "what": row["what"],
+        "state": row["state"],
+        "zone": row["zone"],
+        "age_ms": row["age_ms"],
+        "info": json.loads(row["info"]),
+        "received_ms": row["received_ms"],
+        "occurred": occurred(row),
+        "late": bool(row["late"]),
+        "clock_unsure": bool(row["clock_unsure"]),
+        "stage": row["stage"],
+        "arrivals": row["arrivals"],
+    }
+
+
+def occurred(row: Row) -> dict[str, Any]:
+    """{at_ms, err_ms, source} of a row with the three columns."""
+    return {"at_ms": row["occurred_ms"], "err_ms": row["occurred_err_ms"], "source": row["occurred_source"]}
+
+
+def boot(tx: Tx, bell_id: str, boot: str) -> Boot | None:
+    """What is known of this start, or None if it was never heard."""
+    row = tx.one(
+        "SELECT superseded, stored, highest_seq FROM bell_boot WHERE bell_id = ? AND boot = ?", (bell_id, boot)
+    )
+    return None if row is None else Boot(bool(row["superseded"]), row["stored"], row["highest_seq"])
+
+
+def heard_event(tx: Tx, bell_id: str, boot: str, seq: int, at_ms: int, superseded: bool) -> Boot:
+    """Count one new event of this start. superseded: what to assume of a start that was never heard before."""
+    row = tx.one(
+        "INSERT INTO bell_boot (bell_id, boot, first_heard_ms, superseded, stored, highest_seq) "
+        "VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT (bell_id, boot) DO UPDATE SET stored = bell_boot.stored + 1, "
+        "highest_seq = MAX(bell_boot.highest_seq, excluded.highest_seq) RETURNING superseded, stored, highest_seq",
+        (bell_id, boot, at_ms, int(superseded), seq),
+    )
+    assert row is not None
+    return Boot(bool(row["superseded"]), row["stored"], row["highest_seq"])
+
+
+def heard_alive(tx: Tx, bell_id: str, boot: str, at_ms: int) -> None:
+    """This start of the bell is the living one: every other one that was heard is superseded by it."""
+    tx.run(
+        "INSERT INTO bell_boot (bell_id, boot, first_heard_ms) VALUES (?, ?, ?) ON CONFLICT (bell_id, boot) DO NOTHING",
+        (bell_id, boot, at_ms),
+    )
+    tx.run("UPDATE bell_boot SET superseded = 1 WHERE bell_id = ? AND boot <> ? AND superseded = 0", (bell_id, boot))

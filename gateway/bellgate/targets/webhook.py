@@ -1,0 +1,69 @@
+"""An HTTP POST of the CloudEvents body, signed by Standard Webhooks (webhook-id, webhook-timestamp, webhook-signature).
+
+webhook-id is the delivery's id: the receiver throws a repeat away by it. The body is the stored text, byte for byte.
+"""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+
+import standardwebhooks
+
+from bellgate import __version__
+from bellgate.errors import TargetError
+from bellgate.store.deliveries import Delivery
+from bellgate.targets.http import HttpClient, phrase
+
+PREFIX = "whsec_"
+# Standard Webhooks: 24 to 64 random bytes.
+SECRET_BYTES = (24, 64)
+CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+
+
+def check_secret(text: str) -> None:
+    """Raises ValueError, saying what to write, unless `text` is "whsec_" and the base64 of 24 to 64 bytes."""
+    low, high = SECRET_BYTES
+    remedy = f'write "{PREFIX}" and the base64 of {low} to {high} random bytes, the same as at the receiver'
+    if not text.startswith(PREFIX):
+        raise ValueError(remedy)
+    try:
+        raw = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+    except binascii.Error:
+        raise ValueError(remedy) from None
+    if not low <= len(raw) <= high:
+        raise ValueError(remedy)
+
+
+class Webhook:
+    """One [[target]] of kind webhook."""
+
+    def __init__(self, name: str, url: str, secret: str, timeout_s: float) -> None:
+        check_secret(secret)
+        self.name = name
+        self.timeout_s = timeout_s
+        self._signer = standardwebhooks.Webhook(secret)
+        self._client = HttpClient(url)
+
+    async def send(self, delivery: Delivery) -> None:
+        """Send it once. Raises TargetError unless the answer is 2xx; the caller sets the deadline."""
+        moment = datetime.now(UTC)  # of this attempt: the receiver refuses a signature that is minutes old
+        headers = [
+            ("content-type", CONTENT_TYPE),
+            ("user-agent", f"ansimbell/{__version__}"),
+            ("webhook-id", delivery.id),
+            ("webhook-timestamp", str(int(moment.timestamp()))),
+            ("webhook-signature", self._signer.sign(delivery.id, moment, delivery.body)),
+        ]
+        status = await self._client.post(headers, delivery.body.encode())
+        if 200 <= status < 300:
+            return
+        host = self._client.authority
+        if 300 <= status < 400:
+            raise TargetError(f"{host} answered {phrase(status)}: name the final address as url of this target")
+        if 400 <= status < 500:
+            raise TargetError(f"{host} answered {phrase(status)}: it refuses. Check url and secret of this target")
+        raise TargetError(f"{host} answered {phrase(status)}")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()

@@ -1,0 +1,17 @@
+"""Hosts the real bellnode and the real bellgate under simulated hardware and network.
+
+cli           the program `bellsim`
+demo          a press that travels the whole way, live in a terminal, with keys
+story         the same played by itself, each stage read back from the bell's lamp
+latency       press to `stored` on the lamp, many times
+screen        how the story looks: JSON lines, words, a table of the bells
+hops          how far a press has come, with milliseconds
+dispatcher    a scripted dispatcher who works through the gateway's HTTP API
+bench         a scratch installation with three bells in Seongsu-dong
+programs      the real programs as processes: gateway, mosquitto, commands
+bell          one bell: its own process, a pty as its UART, a folder as its flash
+runtime       which interpreter runs a bell, and what the bell can import
+bus           through which the bells' simulated pins, lamp and radio talk to the simulator
+network       a TCP proxy between a bell and its broker: the cable that can be cut
+board/        what a bell imports as `machine`, `network`, `esp32`, `neopixel`; runs inside the bell's process
+"""

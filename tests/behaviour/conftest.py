@@ -1,0 +1,21 @@
+"""A gateway on a folder of its own for each story."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gatehouse import Bell, Gatehouse
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gatehouse]:
+    """A gateway with a webhook target and a console."""
+    house = Gatehouse(tmp_path / "gate")
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def bell(gate: Gatehouse) -> Bell:
+    """An enrolled bell."""
+    return gate.enrol(Bell())

@@ -1,0 +1,92 @@
+"""The pictures in docs/console.md, of three bells in Seongsu-dong: `python tests/console/screenshots.py`."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from browser import INSTALL, Dispatcher, launched
+from desk import Desk, until
+
+IMAGES = Path(__file__).parents[2] / "docs" / "img"
+WIDE = {"viewport": {"width": 1440, "height": 1340}}
+PHONE = {"viewport": {"width": 400, "height": 860}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
+
+
+def seeded(desk: Desk) -> None:
+    """A night in Seongsu-dong: one alarm waits, one is held by a colleague, help is on its way to a third."""
+    desk.operator("김하늘", "dispatcher")
+    desk.operator("이서준", "supervisor")
+    cafe = desk.enrol("b-2c81", "연무장길 카페 온도", "서울 성동구 연무장길 47, 1층 (뒷문은 주차장 쪽)")
+    shop = desk.enrol("b-7f3a", "뚝섬역 24시 편의점", "서울 성동구 아차산로 17, 1층")
+    home = desk.enrol("b-a950", "성수이로 1인 가구", "서울 성동구 성수이로 88, 302호", kind="home-set")
+
+    def command(incident_id: int, name: str, action: str) -> None:
+        body = {"version": desk.view(incident_id)["version"]}
+        assert desk.post(f"/api/v1/incidents/{incident_id}/{action}", body, desk.session(name)).status_code == 200
+
+    first = desk.press(home, "medical")
+    command(first, "김하늘", "acknowledge")
+    desk.clock.ahead_ms += 95_000
+    command(first, "김하늘", "dispatch")
+    desk.clock.ahead_ms += 260_000
+    second = desk.press(shop, "holdup")
+    desk.clock.ahead_ms += 31_000
+    command(second, "이서준", "acknowledge")
+    desk.press(home, "test")
+    desk.clock.ahead_ms += 12_000
+    desk.press(cafe, "panic")
+    desk.clock.ahead_ms += 9_000
+    desk.press(cafe, "panic")
+    desk.press(shop, "battery")
+    desk.clock.ahead_ms += 8_000
+
+
+def main() -> int:
+    """Writes docs/img/console-*.png."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        print(INSTALL, file=sys.stderr)
+        return 1
+    IMAGES.mkdir(parents=True, exist_ok=True)
+
+    def shoot(page: Any, name: str) -> None:
+        page.wait_for_timeout(400)
+        page.screenshot(path=IMAGES / f"console-{name}.png")
+        print(f"docs/img/console-{name}.png")
+
+    with tempfile.TemporaryDirectory() as folder, launched(path) as browser:
+        desk = Desk(Path(folder))
+        with desk.served() as url:
+            seeded(desk)
+            entrance = Dispatcher(browser, url, viewport={"width": 900, "height": 640})
+            entrance.page.goto("/sign-in")
+            shoot(entrance.page, "sign-in-ko")
+            for language in ("ko", "en"):
+                for name, scheme in (("day", "light"), ("night", "dark")):
+                    at = Dispatcher(browser, url, language, color_scheme=scheme, **WIDE)
+                    at.enter(desk, "김하늘")
+                    if (language, name) == ("ko", "day"):
+                        shoot(at.page, "start-ko")
+                    at.start_watch()
+                    until(lambda: desk.view(4)["handling"] == "presented", "the card is presented")
+                    shoot(at.page, f"{language}-{name}")
+                    at.context.close()
+            phone = Dispatcher(browser, url, color_scheme="light", **PHONE)
+            phone.enter(desk, "김하늘")
+            phone.start_watch()
+            phone.page.evaluate("document.querySelector('#cards .card').scrollIntoView({block: 'start'})")
+            shoot(phone.page, "phone-ko")
+            watching = Dispatcher(browser, url, color_scheme="light", **WIDE)
+            watching.enter(desk, "김하늘")
+            watching.start_watch()
+            desk.hub.close()
+        watching.page.wait_for_selector("body[data-link=lost]")
+        shoot(watching.page, "lost-ko")
+        desk.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,179 @@
+"""The journal and the boot count, on a real file system. Both runtimes."""
+
+import os
+
+from bellnode import journal
+
+A = {"boot": "00000000000000aa", "seq": 1, "what": "panic", "state": "alarm"}
+B = {"boot": "00000000000000aa", "seq": 2, "what": "test", "state": "alarm", "info": {"id": "x"}}
+
+
+def folder():
+    """A fresh folder below the present one; MicroPython has no tempfile."""
+    name = "test-journal.tmp"
+    try:
+        os.mkdir(name)
+    except OSError:
+        for file in os.listdir(name):
+            os.remove(name + "/" + file)
+    return name
+
+
+def gone(name):
+    for file in os.listdir(name):
+        os.remove(name + "/" + file)
+    os.rmdir(name)
+
+
+def spoil(path, place):
+    with open(path, "rb") as file:
+        data = bytearray(file.read())
+    data[place] ^= 1
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def test_what_is_saved_comes_back():
+    name = folder()
+    events = journal.events(name)
+    assert events.load() == ([], False)
+    for records in ([A], [A, B], [B], []):
+        events.save(records)
+        assert journal.events(name).load() == (records, False)
+        events.mirror()
+        assert journal.events(name).load() == (records, False)
+    gone(name)
+
+
+def test_either_copy_may_be_damaged():
+    for end in (".a", ".b"):
+        name = folder()
+        events = journal.events(name)
+        events.save([A, B])
+        events.mirror()
+        spoil(name + "/journal" + end, 30)
+        records, faulty = journal.events(name).load()
+        assert records == [A, B] and faulty
+        assert "journal" + end + ".bad" in os.listdir(name)
+        gone(name)
+
+
+def test_a_lost_first_copy_is_noticed():
+    name = folder()
+    events = journal.events(name)
+    events.save([A])
+    events.mirror()
+    os.remove(name + "/journal.a")
+    assert journal.events(name).load() == ([A], True)
+    gone(name)
+
+
+def test_a_half_written_file_is_never_read():
+    name = folder()
+    events = journal.events(name)
+    events.save([A])
+    with open(name + "/journal.a.new", "wb") as file:  # the power went before the rename
+        file.write(journal.encode([A, B])[:40])
+    assert journal.events(name).load() == ([A], False)
+    gone(name)
+
+
+class HalfWritten:
+    """A file that takes half of what it is given: the power went."""
+
+    opened = []
+
+    def __init__(self, path, mode):
+        self.opened.append(path)
+        self.file = open(path, mode)  # noqa: SIM115 -- it is the context manager
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def write(self, data):
+        self.file.write(data[: len(data) // 2])
+        self.file.flush()
+        return len(data) // 2
+
+
+def test_a_power_cut_in_the_middle_of_a_save_leaves_what_was():
+    name = folder()
+    events = journal.events(name)
+    events.save([A])
+    journal.open = HalfWritten
+    try:
+        events.save([A, B])
+    except OSError:
+        pass
+    else:
+        raise AssertionError("half a file was taken for a whole one")
+    finally:
+        del journal.open
+    assert journal.events(name).load() == ([A], False)
+    assert HalfWritten.opened == [name + "/journal.a.new"]
+    journal.open = lambda path, mode: HalfWritten.opened.append(path) or open(path, mode)  # noqa: SIM115
+    try:
+        events.save([B])
+        events.mirror()
+    finally:
+        del journal.open
+    assert HalfWritten.opened[1:] == [name + "/journal.a.new", name + "/journal.b.new"]  # never the file itself
+    gone(name)
+
+
+def test_whole_lines_of_a_damaged_file_are_kept():
+    data = journal.encode([A, B])
+    first = data.index(b"\n") + 1
+    second = data.index(b"\n", first) + 1
+    assert journal.decode(data) == ([A, B], True)
+    assert journal.decode(data[:second]) == ([A], False)
+    assert journal.decode(data[first:]) == ([A, B], False)
+    assert journal.decode(data[:first] + b"rubbish\n" + data[second:]) == ([B], False)
+    assert journal.decode(b"") == ([], False) and journal.decode(b"\xff\xfe\n\n") == ([], False)
+
+
+def test_only_events_that_can_be_sent_are_usable():
+    assert journal.usable(A) and journal.usable(B)
+    for wrong in ({}, {"boot": "x"}, {"boot": A["boot"], "seq": 0, "what": "panic", "state": "alarm"}):
+        assert not journal.usable(wrong)
+
+
+def test_a_boot_is_never_used_twice():
+    name = folder()
+    seen = set()
+    for _ in range(20):  # a generator that gives the same bytes each time
+        boot, _, faults = journal.Starts(name).begin(bytes(16), b"chip")
+        assert len(boot) == 16 and faults == ()
+        seen.add(boot)
+    assert len(seen) == 20
+    gone(name)
+    name = folder()  # a wiped flash
+    boot, _, _ = journal.Starts(name).begin(b"\x01" * 16, b"chip")
+    assert boot not in seen
+    gone(name)
+
+
+def test_crashes_are_counted_and_clean_stops_are_not():
+    name = folder()
+    crashes = []
+    for clean in (False, False, True, True, False, True):
+        starts = journal.Starts(name)
+        crashes.append(starts.begin(bytes(16), b"")[1])
+        if clean:
+            starts.end()
+    assert crashes == [0, 1, 2, 2, 2, 3]
+    gone(name)
+
+
+def test_a_flash_that_takes_nothing_stops_nothing():
+    boot, crash, faults = journal.Starts("no-such-folder.tmp").begin(b"\x07" * 16, b"chip")
+    assert len(boot) == 16 and crash == 0 and faults == ("flash",)
+    assert journal.events("no-such-folder.tmp").load() == ([], False)
+    try:
+        journal.events("no-such-folder.tmp").save([A])
+    except OSError:
+        return
+    raise AssertionError("saved nowhere")

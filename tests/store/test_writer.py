@@ -1,0 +1,246 @@
+"""One writer, group commit: jobs share a commit, fail alone, and are answered only after it."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from bellgate.errors import StoreBusy, StoreError
+from bellgate.store import Store, Tx, facts, open_store, sqlite
+
+WAIT_S = 20.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store("sqlite:///a.db", tmp_path) as opened:
+        yield opened
+
+
+class Gate:
+    """Holds the writer inside a job, so that what follows gathers into one group."""
+
+    def __init__(self, store: Store) -> None:
+        self.inside, self.open = threading.Event(), threading.Event()
+        store.submit(self._job)
+        assert self.inside.wait(WAIT_S)
+
+    def _job(self, tx: Tx) -> None:
+        self.inside.set()
+        assert self.open.wait(WAIT_S)
+
+
+def outside(store: Store, sql: str) -> list[tuple[object, ...]]:
+    """What another process sees."""
+    connection = sqlite3.connect(store.path)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def test_what_waits_goes_into_one_commit(store: Store) -> None:
+    gate = Gate(store)
+    before = store.commits
+    answered = threading.Semaphore(0)
+    for number in range(50):
+        store.submit(lambda tx, n=number: facts.put(tx, f"f{n}", str(n)), lambda _: answered.release())
+    gate.open.set()
+    for _ in range(50):
+        assert answered.acquire(timeout=WAIT_S)
+    store.write_now(lambda tx: None)
+    assert store.commits - before <= 3  # the gate's own, the fifty, the last
+    assert store.largest_group >= 50
+
+
+def test_answer_comes_after_the_commit(store: Store) -> None:
+    seen: list[list[tuple[object, ...]]] = []
+    done = threading.Event()
+
+    def answer(result: object) -> None:
+        seen.append(outside(store, "SELECT value FROM fact WHERE name = 'a'"))
+        done.set()
+
+    store.submit(lambda tx: facts.put(tx, "a", "1"), answer)
+    assert done.wait(WAIT_S)
+    assert seen == [[("1",)]]
+
+
+def test_one_failing_job_takes_no_other_with_it(store: Store) -> None:
+    gate = Gate(store)
+    results: dict[int, object] = {}
+    all_done = threading.Event()
+
+    def job(tx: Tx, number: int) -> int:
+        facts.put(tx, f"f{number}", "x")
+        if number == 2:
+            raise ValueError("two")
+        if number == 4:
+            tx.run("INSERT INTO nowhere VALUES (1)")
+        if number == 6:
+            tx.run("INSERT INTO presence (bell_id) VALUES ('b-unknown')")  # a foreign key
+        return number
+
+    def answer(result: object, number: int) -> None:
+        results[number] = result
+        if len(results) == 8:
+            all_done.set()
+
+    for number in range(8):
+        store.submit(lambda tx, n=number: job(tx, n), lambda result, n=number: answer(result, n))
+    gate.open.set()
+    assert all_done.wait(WAIT_S)
+    assert isinstance(results[2], ValueError)
+    assert isinstance(results[4], StoreError)
+    assert isinstance(results[6], sqlite3.IntegrityError)
+    assert [results[number] for number in (0, 1, 3, 5, 7)] == [0, 1, 3, 5, 7]
+    names = [name for (name,) in outside(store, "SELECT name FROM fact ORDER BY name")]
+    assert names == ["f0", "f1", "f3", "f5", "f7"]
+
+
+def test_lone_failing_job_changes_nothing_and_the_writer_goes_on(store: Store) -> None:
+    def job(tx: Tx) -> None:
+        facts.put(tx, "a", "1")
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        store.write_now(job)
+    store.write_now(lambda tx: facts.put(tx, "b", "2"))
+    assert outside(store, "SELECT name FROM fact") == [("b",)]
+
+
+def test_answer_that_raises_does_not_stop_the_writer(store: Store) -> None:
+    store.submit(lambda tx: None, lambda _: 1 // 0)
+    assert store.write_now(lambda tx: 5) == 5
+
+
+def test_failed_commit_is_everybodys_failure(store: Store) -> None:
+    """A disk that is full: every job of the group hears of it, and nothing of any is kept."""
+    gate = Gate(store)
+    results: list[object] = []
+    answered = threading.Semaphore(0)
+
+    def answer(result: object) -> None:
+        results.append(result)
+        answered.release()
+
+    def fill(tx: Tx) -> None:
+        pages = tx.one("PRAGMA page_count")
+        assert pages is not None
+        tx.one(f"PRAGMA max_page_count = {pages['page_count']}")
+        facts.put(tx, "big", "x" * 100_000)
+
+    store.submit(lambda tx: facts.put(tx, "small", "x"), answer)
+    store.submit(fill, answer)
+    store.submit(lambda tx: facts.put(tx, "later", "x"), answer)
+    gate.open.set()
+    for _ in range(3):
+        assert answered.acquire(timeout=WAIT_S)
+    assert any(isinstance(one, StoreError) and "the disk is full" in str(one) for one in results)
+    kept = {name for (name,) in outside(store, "SELECT name FROM fact")}
+    assert "big" not in kept
+    # Whoever was told of success is on the disk, whoever was told of failure is not.
+    assert [not isinstance(one, Exception) for one in results] == [name in kept for name in ("small", "big", "later")]
+    store.write_now(lambda tx: tx.one("PRAGMA max_page_count = 1000000"))
+    store.write_now(lambda tx: facts.put(tx, "big", "x" * 100_000))
+
+
+def test_same_identity_from_many_threads_is_kept_once(store: Store) -> None:
+    store.write_now(lambda tx: tx.run("CREATE TABLE press (seq INTEGER UNIQUE)"))
+    sql = "INSERT INTO press VALUES (?) ON CONFLICT (seq) DO NOTHING RETURNING seq"
+
+    def press(number: int) -> int:
+        return int(store.write_now(lambda tx: tx.one(sql, (number % 20,))) is not None)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(press, range(160))) == 20
+
+
+def test_lazy_job_goes_by_itself_and_rides_along(store: Store) -> None:
+    done = threading.Event()
+    store.submit(lambda tx: facts.put(tx, "lazy", "1"), lambda _: done.set(), lazily=True)
+    assert done.wait(WAIT_S)
+    gate = Gate(store)
+    before = store.commits
+    store.submit(lambda tx: facts.put(tx, "lazy", "2"), lazily=True)
+    store.submit(lambda tx: facts.put(tx, "eager", "1"))
+    gate.open.set()
+    store.write_now(lambda tx: None)
+    assert outside(store, "SELECT value FROM fact ORDER BY name") == [("1",), ("2",)]
+    assert store.commits - before <= 3
+
+
+def test_stop_commits_what_waits(tmp_path: Path) -> None:
+    store = open_store("sqlite:///a.db", tmp_path)
+    store.start()
+    gate = Gate(store)
+    for number in range(20):
+        store.submit(lambda tx, n=number: facts.put(tx, str(n), "x"), lazily=number % 2 == 0)
+    gate.open.set()
+    store.stop()
+    assert outside(store, "SELECT COUNT(*) FROM fact") == [(20,)]
+    for use in (lambda: store.submit(lambda tx: None), lambda: store.read_now(lambda tx: None)):
+        with pytest.raises(StoreError, match="stopped"):
+            use()
+
+
+def test_queue_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "WAITING_MAX", 3)
+    gate = Gate(store)
+    for _ in range(3):
+        store.submit(lambda tx: None)
+    with pytest.raises(StoreBusy, match="wait for the database"):
+        store.submit(lambda tx: None)
+    assert store.counters()["refused"] == 1 and store.counters()["waiting"] == 3
+    gate.open.set()
+
+
+def test_deadline_of_a_write_is_said(store: Store) -> None:
+    gate = Gate(store)
+
+    async def main() -> None:
+        with pytest.raises(StoreBusy, match="did not answer within"):
+            await store.write(lambda tx: None, deadline_s=0.01)
+
+    asyncio.run(main())
+    gate.open.set()
+
+
+def test_write_and_read_from_the_loop(store: Store) -> None:
+    async def main() -> None:
+        await store.write(lambda tx: facts.put(tx, "a", "1"))
+        assert await store.read(lambda tx: facts.get(tx, "a")) == "1"
+        with pytest.raises(StoreError):
+            await store.read(lambda tx: facts.put(tx, "a", "2"))
+        with pytest.raises(ValueError, match="mine"):
+            await store.write(lambda tx: int("mine"))
+
+    asyncio.run(main())
+
+
+def test_reader_sees_one_picture(store: Store) -> None:
+    store.write_now(lambda tx: facts.put(tx, "a", "1"))
+
+    def look(tx: Tx) -> tuple[str | None, str | None]:
+        before = facts.get(tx, "a")
+        store.write_now(lambda other: facts.put(other, "a", "2"))
+        return before, facts.get(tx, "a")
+
+    assert store.read_now(look) == ("1", "1")
+    assert store.read_now(lambda tx: facts.get(tx, "a")) == "2"
+
+
+def test_another_process_may_write_while_the_gateway_runs(store: Store, tmp_path: Path) -> None:
+    with open_store("sqlite:///a.db", tmp_path) as other, ThreadPoolExecutor(2) as pool:
+        jobs = [
+            pool.submit(one.write_now, lambda tx, n=name, i=i: facts.put(tx, f"{n}{i}", "x"))
+            for name, one in (("a", store), ("b", other))
+            for i in range(50)
+        ]
+        for job in jobs:
+            job.result(WAIT_S)
+    assert outside(store, "SELECT COUNT(*) FROM fact") == [(100,)]
