@@ -194,11 +194,12 @@ async def _bell(
 
 async def _start_mosquitto(stack: contextlib.AsyncExitStack, config: Path, root: Path, port: int) -> None:
     program = find_mosquitto()
-    if os.geteuid() == 0:
-        root.chmod(0o711)  # started by root, mosquitto becomes its own user, and must get through to its files
     folder = root / "mosquitto"
     await bellgate("mosquitto", "-c", str(config), "--out", str(folder), "--port", str(port))
     settings = next(folder.glob("*.conf"))
+    if os.geteuid() == 0:
+        # Started by root, mosquitto would become a user who may not look into our temporary folder.
+        settings.write_text(settings.read_text(encoding="utf-8") + "user root\n", encoding="utf-8")
     mosquitto = Program("mosquitto", [program, "-c", str(settings)], root / "mosquitto.log", lambda: _listens(port))
     stack.push_async_callback(mosquitto.stop)
     await mosquitto.start()

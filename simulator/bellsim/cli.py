@@ -78,7 +78,7 @@ def demo(
         _run(acts.interactive(words, broker, runtime, keep))
         return
     result = _run(acts.headless(words.tell, words, broker, runtime, keep, acts.PACE_S if pace is None else pace))
-    console.print(f"\nAll of it was read from the bells' lamps. {result['story_s']} s.")
+    console.print(f"\nEach stage was read back from the bell's own lamp. {result['story_s']} s.")
     if svg is not None:
         save_svg(console, svg)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 # hop: (what it means, in words)
 HOPS = {
     "sending": "the lamp says: sending",
-    "wire": "the first bytes have left the bell",
+    "wire": "the first bytes are on their way to the broker",
     "screen": "the incident is in the console's event stream",
     "not_delivered": "the lamp says: not delivered",
     "stored": "the lamp says: stored by the gateway",

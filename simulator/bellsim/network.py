@@ -120,9 +120,7 @@ class Proxy:
                 if end is not None:
                     end.close()
 
-    async def _pump(
-        self, cable: _Cable, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, up: bool
-    ) -> None:
+    async def _pump(self, cable: _Cable, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, up: bool) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK_BYTES):
                 await self._open.wait()

@@ -1,11 +1,13 @@
 """How the story looks: one JSON object a line for programs, or lines and a table of the bells for people."""
 
+import html
 import json
 import re
 import time
 from pathlib import Path
 from typing import Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -19,6 +21,7 @@ from bellsim.story import Stage
 
 WIDTH = 110  # columns of a text that is no terminal's: the picture in the docs
 NEWS_LINES = 8
+SVG_COLUMN_PX = 12.2  # rich draws letters 20 px high and 0.61 of that wide
 
 RUNGS_KO = {
     "idle": "대기",
@@ -76,7 +79,9 @@ class Words:
             return Text(f"\n{what['number']}. {what['text']}", style="bold")
         if kind in ("ready", "lamp"):
             return None  # `ready` has its own panel, and the lamp's changes are hops
-        line = Text(f"{self._who(what['bell'])}  ", style="cyan") if "bell" in what else Text()
+        line = Text()
+        if "bell" in what:
+            line.append(f"{self._who(what['bell'])}  ", style="cyan")
         if kind == "press":
             line.append("the button is pressed", style="bold")
         elif kind == "hop":
@@ -98,10 +103,10 @@ class Words:
 
 
 def style(rung: str) -> str:
-    """The rich style of a rung: its own bright colour on the lamp."""
+    """The rich style of a rung: its own colour on the lamp, lightened so that it can be read on black."""
     if rung not in indicator.TABLE or rung == "idle":
         return "dim"
-    red, green, blue = indicator.TABLE[rung][0]
+    red, green, blue = (channel + (255 - channel) * 2 // 5 for channel in indicator.TABLE[rung][0])
     return f"rgb({red},{green},{blue})"
 
 
@@ -149,4 +154,11 @@ def save_svg(console: Console, path: Path) -> None:
     """What the console has recorded, as a picture that loads nothing from anywhere."""
     text = console.export_svg(title="bellsim demo --headless")
     text = re.sub(r"@font-face\s*\{.*?\}", "", text, flags=re.DOTALL)
+    text = re.sub(r'(<text [^>]*textLength=")[^"]*("[^>]*>)([^<]*)', _wide, text)
     path.write_text(text, encoding="utf-8")
+
+
+def _wide(match: re.Match[str]) -> str:
+    """Rich counts a Hangul syllable as one column in textLength, but it takes two."""
+    width = cell_len(html.unescape(match[3])) * SVG_COLUMN_PX
+    return f"{match[1]}{width:g}{match[2]}{match[3]}"

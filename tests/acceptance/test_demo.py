@@ -1,4 +1,4 @@
-"""The demo as a person starts it: a press travels the whole way, read from the lamps; both interpreters, both brokers."""
+"""The demo as a person starts it: the whole way of a press, read from the lamps; both interpreters, both brokers."""
 
 import json
 import os

@@ -178,11 +178,12 @@ class Store:
         if self._readers is None or not self._open:
             raise StoreError("the store is stopped")
         try:
-            async with asyncio.timeout(deadline_s):
-                reading = self._readers.submit(self.read_now, job)
-                return await asyncio.wrap_future(reading)
+            reading = self._readers.submit(self.read_now, job)
         except RuntimeError as error:  # the pool was shut down meanwhile
             raise StoreError("the store is stopped") from error
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await asyncio.wrap_future(reading)
         except TimeoutError:
             raise StoreBusy(f"the database did not answer within {deadline_s:g} s") from None
 
