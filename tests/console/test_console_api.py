@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 from desk import Desk
+from structlog.testing import capture_logs
 
 from bellgate.console.guard import BODY_MAX_BYTES
 from bellgate.console.models import Disposition
@@ -128,26 +129,27 @@ def test_presented_needs_sound_and_no_version(desk: Desk):
     assert [signal["stage"] for signal in answer["signals"]] == ["presented", "stored"], "only what was on the screen"
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "says"),
-    [
-        ("acknowledge", {}, "version"),
-        ("acknowledge", {"version": "x"}, "version"),
-        ("acknowledge", {"version": -1}, "version"),
-        ("acknowledge", {"version": 1, "force": True}, "force"),
-        ("acknowledge", [], "dictionary"),
-        ("close", {"version": 1}, "disposition"),
-        ("close", {"version": 1, "disposition": "boring"}, "genuine"),
-        ("note", {"version": 1, "text": "   "}, "text"),
-        ("note", {"version": 1, "text": "x" * 2_001}, "text"),
-        ("handoff", {"version": 1}, "accept"),
-    ],
-)
-def test_a_wrong_request_is_told_where_it_is_wrong(desk: Desk, path: str, body: object, says: str):
+WRONG = [
+    ("acknowledge", {}, "version"),
+    ("acknowledge", {"version": "x"}, "version"),
+    ("acknowledge", {"version": -1}, "version"),
+    ("acknowledge", {"version": 1, "force": True}, "force"),
+    ("acknowledge", [], "dictionary"),
+    ("close", {"version": 1}, "disposition"),
+    ("close", {"version": 1, "disposition": "boring"}, "genuine"),
+    ("note", {"version": 1, "text": "   "}, "text"),
+    ("note", {"version": 1, "text": "x" * 2_001}, "text"),
+    ("handoff", {"version": 1}, "accept"),
+]
+
+
+def test_a_wrong_request_is_told_where_it_is_wrong(desk: Desk):
     incident = desk.press(desk.enrol())
-    answer = desk.post(f"/api/v1/incidents/{incident}/{path}", body, desk.token())
-    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid")
-    assert says in answer.json()["error"]["message"]
+    token = desk.token()
+    for path, body, says in WRONG:
+        answer = desk.post(f"/api/v1/incidents/{incident}/{path}", body, token)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid"), (path, body)
+        assert says in answer.json()["error"]["message"], (path, body)
     assert desk.view(incident)["version"] == 1
 
 
@@ -155,10 +157,11 @@ def test_the_dispositions_of_the_api_are_those_of_the_table():
     assert Disposition.__args__ == DISPOSITIONS
 
 
-@pytest.mark.parametrize("path", ["/api/v1/incidents/7", "/api/v1/nothing", "/nothing", "/static/nothing.js"])
-def test_what_is_not_there(desk: Desk, path: str):
-    answer = desk.get(path, desk.token())
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+def test_what_is_not_there(desk: Desk):
+    token = desk.token()
+    for path in ("/api/v1/incidents/7", "/api/v1/nothing", "/nothing", "/static/nothing.js", "/static/../app.py"):
+        answer = desk.get(path, token)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found"), path
 
 
 def test_an_unknown_incident_and_a_number_that_is_none(desk: Desk):
@@ -202,9 +205,11 @@ def test_our_own_bug_is_500_in_the_same_shape_and_without_traceback(desk: Desk, 
         raise sqlite3.InterfaceError("a bug")
 
     monkeypatch.setattr(desk.store, "read", broken)
-    answer = desk.get("/api/v1/incidents", token)
+    with capture_logs() as said:
+        answer = desk.get("/api/v1/incidents", token)
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
     assert "bug" not in answer.text
+    assert [(line["log_level"], line["path"]) for line in said] == [("error", "/api/v1/incidents")]
 
 
 def test_bells_come_without_their_keys(desk: Desk):

@@ -132,7 +132,7 @@ def test_steps_must_rise(tmp_path):
 
 
 def test_missing_file_and_folder(tmp_path):
-    with pytest.raises(ConfigError, match="there is no such file.*bellgate init"):
+    with pytest.raises(ConfigError, match=r"there is no such file.*bellgate init"):
         load(tmp_path)
     (tmp_path / "gateway.toml").write_bytes(b'id = "\xff"')
     with pytest.raises(ConfigError, match="not UTF-8 at byte 6"):

