@@ -48,9 +48,9 @@ def open_authority(config: Config) -> pki.Authority:
     return authority
 
 
-def enrol(store: Store, config: Config, authority: pki.Authority, new: NewBell, out: Path | None, now_ms: int) -> (
-    Enrolment
-):
+def enrol(
+    store: Store, config: Config, authority: pki.Authority, new: NewBell, out: Path | None, now_ms: int
+) -> Enrolment:
     """Admit a bell and write its enrolment file to `out` (None: nowhere, the caller does something with it).
 
     File and row come together or not at all. Raises EnrolmentError saying what to change.

@@ -1,6 +1,5 @@
 """What `bellgate check` examines: is everything there that a start needs, and does the broker answer?"""
 
-import asyncio
 import socket
 import ssl
 from collections.abc import Callable
@@ -98,7 +97,7 @@ def _broker(config: Config) -> str:
             f"{host}:{port} shows a certificate that is not of this installation, or does not name {host} "
             f"({error.verify_message}). `bellgate mosquitto` writes one that does"
         ) from None
-    except (OSError, asyncio.TimeoutError) as error:
+    except OSError as error:
         raise AnsimbellError(
             f"no broker answers on {host}:{port} ({error}). Start it, or correct mqtt.broker"
         ) from None

@@ -275,7 +275,7 @@ def _model_at(where: tuple[int | str, ...], data: dict[str, Any]) -> list[str]:
 
 
 def _key(where: tuple[int | str, ...]) -> str:
-    """"target[1].url" of ("target", 0, "url"): people count from one."""
+    """ "target[1].url" of ("target", 0, "url"): people count from one."""
     text = ""
     for part in where:
         text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part

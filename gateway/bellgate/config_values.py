@@ -74,8 +74,7 @@ def _advertise(text: str) -> str:
 def _gateway_id(text: str) -> str:
     if not valid_name(text) or len(text) > GATEWAY_ID_CHARS_MAX:
         raise ValueError(
-            f"use 1 to {GATEWAY_ID_CHARS_MAX} of a-z 0-9 and -, not starting or ending with -, "
-            'for example "seongsu-1"'
+            f'use 1 to {GATEWAY_ID_CHARS_MAX} of a-z 0-9 and -, not starting or ending with -, for example "seongsu-1"'
         )
     return text
 

@@ -58,7 +58,7 @@ class Fresh:
 def create(
     folder: Path, gateway_id: str | None, console: str, listen: str, advertise: list[str], operator: str
 ) -> Fresh:
-    """Make an installation in `folder`. gateway.toml comes last: without it, nothing was made. Raises AnsimbellError."""
+    """Make an installation in `folder`. gateway.toml comes last: without it there is none. Raises AnsimbellError."""
     file = folder / FILE_NAME
     aside = folder / (FILE_NAME + ".new")
     try:

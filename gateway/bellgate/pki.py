@@ -142,9 +142,9 @@ class Authority:
         """SHA-256, hex, of the certificate `name` ("ca", "server" or "gateway")."""
         return self._read(name).fingerprint
 
-    def _leaf(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, use: x509.ObjectIdentifier) -> (
-        x509.CertificateBuilder
-    ):
+    def _leaf(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, use: x509.ObjectIdentifier
+    ) -> x509.CertificateBuilder:
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._ca.key.public_key())
         return (
             _builder(subject, self._ca.certificate.subject, key)
@@ -170,13 +170,9 @@ class Authority:
                 f"{error.filename}: cannot be read ({error.strerror}). Run as the user who made the installation"
             ) from None
         except ValueError:
-            raise EnrolmentError(
-                f"{key_path} or {cert_path}: is damaged. Restore data_dir/pki from a backup"
-            ) from None
+            raise EnrolmentError(f"{key_path} or {cert_path}: is damaged. Restore data_dir/pki from a backup") from None
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
-            raise EnrolmentError(
-                f"{key_path}: is not the key of {cert_path}. Restore both from one backup"
-            )
+            raise EnrolmentError(f"{key_path}: is not the key of {cert_path}. Restore both from one backup")
         return Issued(key, certificate)
 
 

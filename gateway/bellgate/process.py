@@ -15,9 +15,9 @@ from bellgate.errors import ConfigError
 
 def set_up_log() -> None:
     """One event a line on standard error: JSON for a journal, readable text for a terminal."""
-    last: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
+    last: structlog.types.Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
+    if sys.stderr.isatty():
+        last = structlog.dev.ConsoleRenderer()
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -45,7 +45,7 @@ def hold_folder(data_dir: Path) -> IO[str]:
     """Keep a second gateway out of this data folder as long as the file stays open. Raises ConfigError."""
     if not data_dir.is_dir():
         raise ConfigError(
-            f"{data_dir}: there is no such folder. Correct gateway.data_dir, or make an installation with `bellgate init`"
+            f"{data_dir}: there is no such folder. Correct gateway.data_dir, or `bellgate init` a new installation"
         )
     path = data_dir / "gateway.lock"
     try:
@@ -60,7 +60,9 @@ def hold_folder(data_dir: Path) -> IO[str]:
         file.seek(0)
         other = file.read().strip() or "?"
         file.close()
-        raise ConfigError(f"{data_dir}: a gateway runs with this folder already (process {other}). End it first") from None
+        raise ConfigError(
+            f"{data_dir}: a gateway runs with this folder already (process {other}). End it first"
+        ) from None
     file.truncate(0)
     file.write(f"{os.getpid()}\n")
     file.flush()

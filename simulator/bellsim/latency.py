@@ -14,12 +14,13 @@ from typing import Any
 from bellsim.bell import PRESS_MS
 from bellsim.bench import bench
 from bellsim.dispatcher import Dispatcher
+from bellsim.runtime import SimulatorError
 from bellsim.story import STAGE_DEADLINE_S, linked
 
 # Each press finds the lamp at another rung (else a change could not be seen): sending, then stored. A bell keeps 16
 # rungs, and the gateway one incident per bell, which every press joins.
 WARM_UP = 5
-SETTLE_S = 0.1  # beyond the button's 50 ms: the next edge is a new press
+RELEASE_DEADLINE_S = 10.0
 
 
 async def measure(
@@ -31,6 +32,8 @@ async def measure(
         await linked(bell)
         say(f"pressing {presses} times")
         stored_ms, sending_ms = [], []
+        said = bytearray()
+        bell.on_uart = said.extend
         for number in range(-WARM_UP, presses):
             at_ns = bell.push()
             await asyncio.sleep(PRESS_MS / 1_000)
@@ -40,7 +43,7 @@ async def measure(
             if number >= 0:
                 stored_ms.append((stored.at_ns - at_ns) / 1e6)
                 sending_ms.append((sending.at_ns - at_ns) / 1e6)
-            await asyncio.sleep(SETTLE_S)
+            await _released(said)
         dispatcher = Dispatcher(it.url, it.token)
         try:
             kept = len(await dispatcher.signals_of(bell.bell_id))
@@ -55,6 +58,16 @@ async def measure(
             "signals": kept - WARM_UP,
             "at_unix_s": int(time.time()),
         }
+
+
+async def _released(said: bytearray) -> None:
+    """Until the bell says that the button is open: an edge before that would be a bounce, and no new press."""
+    end_s = time.monotonic() + RELEASE_DEADLINE_S
+    while b"release" not in said:
+        if time.monotonic() > end_s:
+            raise SimulatorError(f"the bell did not see its button released within {RELEASE_DEADLINE_S:g} s")
+        await asyncio.sleep(0.005)
+    said.clear()
 
 
 def _quantiles(values: list[float]) -> dict[str, float]:

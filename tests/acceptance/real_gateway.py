@@ -66,16 +66,6 @@ def bellgate_here(*arguments: object) -> str:
     return said.getvalue()
 
 
-def bellgate(*arguments: object, code: int = 0) -> subprocess.CompletedProcess:
-    """Run one command as a program; it must end with this code, and never with a traceback."""
-    done = subprocess.run(
-        [*BELLGATE, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False, env=_environment()
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
-
-
 def _environment() -> dict[str, str]:
     # The paths that this interpreter found us by: a test also runs where nothing is installed.
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "COLUMNS": "200"}

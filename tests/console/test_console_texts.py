@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from string import Formatter
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bellgate.console import pages
+from bellgate.console.access import MAY
 from bellgate.console.texts import LANGUAGES, choose, text, texts
 from bellgate.core.incident import DISPOSITIONS, HANDLING, TRANSITIONS
 from bellgate.core.signal import MEANINGS
@@ -106,3 +108,14 @@ def test_the_language_is_the_browsers_wish(chosen: str | None, header: str | Non
 @given(st.one_of(st.none(), st.text(max_size=60)), st.one_of(st.none(), st.text(max_size=300)))
 def test_any_header_gives_a_language(chosen: str | None, header: str | None):
     assert choose(chosen, header) in LANGUAGES
+
+
+def test_the_table_of_roles_in_the_docs_is_the_one_in_the_code():
+    rights = ("read", "command", "present", "bells", "troubles")
+    page = (Path(__file__).parents[2] / "docs/console.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \|((?: (?:yes|–) \|){5})$", page, re.MULTILINE)
+    told = {
+        role: {right for right, cell in zip(rights, cells.split("|"), strict=False) if "yes" in cell}
+        for role, cells in rows
+    }
+    assert told == {role: set(may) for role, may in MAY.items()}

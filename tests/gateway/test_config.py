@@ -68,9 +68,13 @@ def test_a_folder_means_the_file_inside_and_data_dir_counts_from_it(tmp_path):
 
 
 def test_policy(tmp_path):
-    text = GOOD + WEBHOOK + (
-        '\n[[policy]]\nname = "p"\nrepeat_s = 2\n[[policy.step]]\nafter_s = 0\ntargets = ["console"]\n'
-        '[[policy.step]]\nafter_s = 20\ntargets = ["*"]\n'
+    text = (
+        GOOD
+        + WEBHOOK
+        + (
+            '\n[[policy]]\nname = "p"\nrepeat_s = 2\n[[policy.step]]\nafter_s = 0\ntargets = ["console"]\n'
+            '[[policy.step]]\nafter_s = 20\ntargets = ["*"]\n'
+        )
     )
     policy = load(write(tmp_path, text)).policy()
     assert (policy.name, policy.repeat_ms) == ("p", 2_000)

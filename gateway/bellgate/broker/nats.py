@@ -87,7 +87,7 @@ def program() -> Path:
 def settings(place: Place, program_version: str, server_fingerprint: str) -> str:
     """Everything but the permissions. A running server whose file begins with the same digest can be adopted."""
     tls = (
-        f'tls {{ cert_file: {_quoted(place.pki / "server.pem")}, key_file: {_quoted(place.pki / "server.key")}, '
+        f"tls {{ cert_file: {_quoted(place.pki / 'server.pem')}, key_file: {_quoted(place.pki / 'server.key')}, "
         f'ca_file: {_quoted(place.pki / "ca.pem")}, verify_and_map: true, min_version: "1.2" }}'
     )
     text = f"""\
