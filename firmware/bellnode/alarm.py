@@ -13,7 +13,9 @@ Only a receipt climbs, and a stage never falls. Every press is its own event and
 
 What the lamp shows, when several events are open: the rung of the NEWEST that is not closed, and "closed" only when
 nothing else is shown. So a new press takes the lamp back to "sending" although help may be on the way for an
-earlier one: the lamp never claims for a press what was said of another.
+earlier one: the lamp never claims for a press what was said of another. A silent event takes the lamp from no loud one:
+a lamp that changed at a secret press would give it away. Alone, it is shown discreetly. A duress event is not shown at
+all, and does not come here: it has to look like a disarm.
 
 A stage can change while the bell is off line, so after every connect each shown stage has to be confirmed: the gateway
 answers the first heartbeat with the stages of open incidents, and what it leaves out is asked for once more (the same
@@ -25,6 +27,8 @@ from collections import namedtuple
 DELIVERY_MS = 10000  # promise 2 of the design: no receipt in 10 s, and the person must know
 CLOSED_SHOWN_MS = 5000  # long enough to be seen
 CONFIRM_MS = 5000  # the answer to a heartbeat takes well under a second; then ask
+SILENT = ("holdup",)  # shown discreetly on any bell
+
 SHOWN_MAX = 16  # rungs kept; the lamp shows one of them, the outbox keeps the undelivered events by itself
 
 RUNGS = ("idle", "sending", "not_delivered", "stored", "presented", "acknowledged", "dispatched", "closed")
@@ -110,7 +114,8 @@ def _moved(shown, sign, now_ms, confirm_ms):
 def step(alarms, given, now_ms):
     """(alarms, effects): alarms is a tuple of Shown, oldest first; () at the start.
 
-    given: ("press", boot, seq, what, happened_ms or None) · ("receipt", boot, seq, stage) · ("linked",) · ("tick",)
+    given: ("press", boot, seq, what, happened_ms or None) · ("receipt", boot, seq, stage[, what it was, if that
+        is known of an event that only the gateway still shows]) · ("linked",) · ("tick",)
     effects: a tuple of ("ask", Shown): send this event once more, to hear its stage.
     """
     kind = given[0]
@@ -148,14 +153,15 @@ def _bounded(alarms):
 
 
 def _receipt(alarms, given, now_ms):
-    _, boot, seq, stage = given
+    _, boot, seq, stage = given[:4]
+    what = given[4] if len(given) > 4 else None
     for place, shown in enumerate(alarms):
         if shown.boot == boot and shown.seq == seq:
             return alarms[:place] + (_moved(shown, stage, now_ms, None),) + alarms[place + 1 :]
     if stage not in DELIVERED:
         return alarms  # closed or refused, and never shown: nothing to show
     # Older than anything pressed since the start, so it stands first.
-    adopted = Shown(boot, seq, None, None, turn("idle", stage), now_ms, None)
+    adopted = Shown(boot, seq, what, None, turn("idle", stage), now_ms, None)
     return alarms if len(alarms) >= SHOWN_MAX else (adopted,) + alarms
 
 
@@ -200,8 +206,22 @@ def due_ms(alarms):
 
 
 def lamp(alarms):
-    """The rung that the lamp shows: see the rule at the top."""
-    for place in range(len(alarms) - 1, -1, -1):
-        if alarms[place].rung != "closed":
-            return alarms[place].rung
-    return "closed" if alarms else "idle"
+    """The rung that the lamp shows."""
+    return shown_now(alarms, False)[0]
+
+
+def shown_now(alarms, silent):
+    """(rung, discreet) that the lamp shows: see the rule at the top. silent: the whole bell is."""
+    found = None
+    for shown in alarms:  # oldest first
+        discreet = silent or shown.what in SILENT
+        if found is None or _before(shown.rung, discreet, found):
+            found = (shown.rung, discreet)
+    return ("idle", silent) if found is None else found
+
+
+def _before(rung, discreet, other):
+    """True if a newer event takes the lamp from an older one."""
+    if (rung == "closed") != (other[0] == "closed"):
+        return other[0] == "closed"
+    return other[1] or not discreet

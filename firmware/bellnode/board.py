@@ -1,7 +1,7 @@
-"""The hardware: button, lamp, radio, chip. The only module that imports machine, network, esp32 and neopixel.
+"""The hardware: inputs, outputs, radio, chip. The only module that imports machine, network, esp32 and neopixel.
 
-They are imported when a Board is made, so that the simulator and the tests can read the pin map where there is no
-hardware. A simulated bell has modules of these names on its path, and this file runs there unchanged. Simulated only:
+They are imported when a Board is made, so that it can be read where there is no hardware; which wire is on which pin is
+in `boards`. A simulated bell has modules of these names on its path, and this file runs there unchanged. Simulated only:
 nothing here has been run on an ESP32 yet.
 """
 
@@ -11,18 +11,19 @@ import os
 import sys
 import time
 
+from bellnode import boards
 from bellnode.latch import Latch
 
 _CPYTHON = sys.implementation.name == "cpython"
 
-# The pin map, for an ESP32-S3 or ESP32-C3 board. The button joins its pin to ground against the pull-up; a filter
-# of 10 kΩ and 100 nF at the pin keeps spikes out. The lamp is a WS2812 ring.
-PINS = {"button": 4, "lamp": 5}
-BUTTON_PRESSED = 0  # the level of a closed contact
-LAMP_PIXELS = 12
+LAMP_PIXELS = boards.LAMP_PIXELS
+PINS = {"button": boards.BOARDS[boards.DEFAULT].button, "lamp": boards.BOARDS[boards.DEFAULT].lamp}
+BUTTON_PRESSED = boards.PRESSED
 
-JOIN_MS = 15000  # an access point answers within a few seconds; then the next network of the list
-WATCH_MS = 1000
+KEY_MS = 25  # a keypad is looked at so often; a key counts when it was seen twice
+SAMPLE_MS = 100  # analogue lines: short enough for any door, long enough to cost nothing
+POWER_SAMPLE_MS = 5000  # mains and battery: nothing about them is quicker
+HALF_U16 = 32768  # a square wave is what a piezo sounder wants
 
 if _CPYTHON:
 
@@ -39,11 +40,38 @@ else:
     _Flag = asyncio.ThreadSafeFlag
 
 
-class Board:
-    """Made inside the running loop, once. wifi: tuple of (ssid, password), may be empty."""
+class _Contact:
+    """A wire to ground on one pin: its edges, from the interrupt."""
 
-    def __init__(self, wifi=(), stop=None):
-        """stop: called without arguments when the simulator ends the program; hardware never does."""
+    def __init__(self, machine, number, wake, ticks):
+        self._wake = wake
+        self._pin = machine.Pin(number, machine.Pin.IN, machine.Pin.PULL_UP)
+        self._latch = Latch(0)  # open; a contact that is closed at the start is an edge like any other
+        if self._pin.value() == boards.PRESSED:
+            self._latch.note(1, ticks)
+        self._pin.irq(handler=self._edge, trigger=machine.Pin.IRQ_FALLING | machine.Pin.IRQ_RISING)
+
+    def _edge(self, pin):
+        self._latch.note(1 if pin.value() == boards.PRESSED else 0, _ticks_ms())
+        self._wake.set()
+
+    def level(self):
+        """1 = closed."""
+        return 1 if self._pin.value() == boards.PRESSED else 0
+
+    def take(self):
+        """[(level, ticks)] since the last call."""
+        return self._latch.take()
+
+
+class Board:
+    """Made inside the running loop, once."""
+
+    def __init__(self, stop=None, fitted=None):
+        """fitted: settings.Settings, None for a button and a lamp alone.
+
+        stop: called without arguments when the simulator ends the program; hardware never does.
+        """
         import esp32  # noqa: PLC0415 -- see the module's docstring
         import machine  # noqa: PLC0415
         import neopixel  # noqa: PLC0415
@@ -54,18 +82,52 @@ class Board:
         self._ticks = _ticks_ms()
         self._elapsed_ms = 0
         self._wake = _Flag()
-        self._pin = machine.Pin(PINS["button"], machine.Pin.IN, machine.Pin.PULL_UP)
-        self._latch = Latch(0)  # open; a contact that is closed at the start is an edge like any other
-        if self._pin.value() == BUTTON_PRESSED:
-            self._latch.note(1, self._ticks)
-        self._pin.irq(handler=self._edge, trigger=machine.Pin.IRQ_FALLING | machine.Pin.IRQ_RISING)
-        self._lamp = neopixel.NeoPixel(machine.Pin(PINS["lamp"], machine.Pin.OUT), LAMP_PIXELS)
+        pins = boards.named(None if fitted is None else fitted.board, getattr(sys.implementation, "_machine", ""))
+        self._button = _Contact(machine, pins.button, self._wake, self._ticks)
+        self._lamp = neopixel.NeoPixel(machine.Pin(pins.lamp, machine.Pin.OUT), LAMP_PIXELS)
         self._rgb = None
-        self._station = network.WLAN(network.STA_IF)
-        self._power_save_off = network.WLAN.PM_NONE
-        self._wifi = wifi
+        self.station = network.WLAN(network.STA_IF)  # for `wifi`, which joins networks with it
         if stop is not None and hasattr(machine, "on_quit"):
             machine.on_quit(stop)
+        self._sounding = (0, 0, 0)
+        self._sounder = self._strobe = self._siren = None
+        self._contacts = []  # (zone, _Contact)
+        self._analogue = []  # (zone, ADC)
+        self._battery = self._mains = None
+        self._sample_ms = self._power_ms = 0
+        self._rows = self._columns = ()
+        self._key = self._key_seen = None
+        self._key_ms = 0
+        if fitted is not None:
+            self._fit(pins, fitted)
+
+    def _fit(self, pins, fitted):
+        """What the settings say is wired."""
+        machine = self._machine
+        if "sounder" in fitted.outputs:
+            self._sounder = machine.PWM(machine.Pin(pins.sounder), freq=1000, duty_u16=0)
+        if "strobe" in fitted.outputs:
+            self._strobe = machine.Pin(pins.strobe, machine.Pin.OUT, value=0)
+        if "siren" in fitted.outputs:
+            self._siren = machine.Pin(pins.siren, machine.Pin.OUT, value=0)
+        for zone, place in zip(fitted.zones, fitted.inputs):
+            number = boards.place(pins, place)
+            if number is None:
+                continue
+            if zone.wiring in ("nc_eol", "no_eol"):
+                self._analogue.append((zone.number, self._adc(number)))
+            else:
+                self._contacts.append((zone.number, _Contact(machine, number, self._wake, self._ticks)))
+        if "mains" in fitted.supply:
+            self._mains = machine.Pin(pins.mains, machine.Pin.IN)
+        if "battery" in fitted.supply:
+            self._battery = self._adc(pins.battery)
+        if fitted.keypad:
+            self._rows = tuple([machine.Pin(row, machine.Pin.OPEN_DRAIN, value=1) for row in pins.rows])
+            self._columns = tuple([machine.Pin(n, machine.Pin.IN, machine.Pin.PULL_UP) for n in pins.columns])
+
+    def _adc(self, number):
+        return self._machine.ADC(self._machine.Pin(number), atten=self._machine.ADC.ATTN_11DB)
 
     def now_ms(self):
         """Milliseconds since the start, without the wrap of ticks_ms (after 12 days). Call it once a day or more."""
@@ -74,14 +136,93 @@ class Board:
         self._ticks = ticks
         return self._elapsed_ms
 
-    def _edge(self, pin):
-        self._latch.note(1 if pin.value() == BUTTON_PRESSED else 0, _ticks_ms())
-        self._wake.set()
+    def _at_ms(self, ticks):
+        return self._elapsed_ms + _ticks_diff(ticks, self._ticks)
 
     def edges(self):
-        """[(level, at_ms)] since the last call, 1 = closed."""
+        """[(level, at_ms)] of the button since the last call, 1 = closed."""
+        self.now_ms()
+        return [(level, self._at_ms(ticks)) for level, ticks in self._button.take()]
+
+    def lines(self):
+        """[(zone, value, at_ms)]: each edge of a plain line since the last call, 1 = made; a reading of each supervised
+        line, in thousandths of the supply, once in SAMPLE_MS."""
         now_ms = self.now_ms()
-        return [(level, now_ms + _ticks_diff(ticks, self._ticks)) for level, ticks in self._latch.take()]
+        found = []
+        for zone, contact in self._contacts:
+            found += [(zone, level, self._at_ms(ticks)) for level, ticks in contact.take()]
+        if self._analogue and now_ms >= self._sample_ms:
+            self._sample_ms = now_ms + SAMPLE_MS
+            found += [(zone, self._permille(adc), now_ms) for zone, adc in self._analogue]
+        return found
+
+    def levels(self):
+        """[(zone, level)] of the plain lines now: what an edge before the start left behind."""
+        return [(zone, contact.level()) for zone, contact in self._contacts]
+
+    def _permille(self, adc):
+        try:
+            return max(0, min(1000, adc.read_uv() // boards.SUPPLY_MV))
+        except OSError:
+            return None
+
+    def check(self):
+        """What a self-test reads here: {"button": "open" or "closed", "rssi", "bat_mv"}, each only if it is known."""
+        found = {"button": "closed" if self._button.level() else "open"}
+        if self._battery is not None:
+            found["bat_mv"] = self._battery_mv()
+        rssi = self.readings().get("rssi")
+        if rssi is not None:
+            found["rssi"] = rssi
+        return found
+
+    def _battery_mv(self):
+        try:
+            return self._battery.read_uv() * boards.BATTERY_DIVIDED // 1000
+        except OSError:
+            return None
+
+    def power(self):
+        """[("mains", present), ("battery", mv or None)], what is wired, once in POWER_SAMPLE_MS; else []."""
+        now_ms = self.now_ms()
+        if now_ms < self._power_ms or (self._mains is None and self._battery is None):
+            return []
+        self._power_ms = now_ms + POWER_SAMPLE_MS
+        found = []
+        if self._mains is not None:
+            found.append(("mains", self._mains.value() == boards.PRESSED))
+        if self._battery is not None:
+            found.append(("battery", self._battery_mv()))
+        return found
+
+    def keys(self):
+        """[(key, at_ms)] pressed on the keypad since the last call. Call it every KEY_MS: see `poll_ms`."""
+        now_ms = self.now_ms()
+        if not self._rows or now_ms < self._key_ms:
+            return []
+        self._key_ms = now_ms + KEY_MS
+        seen = None
+        for row, names in zip(self._rows, boards.KEYS):
+            row.value(0)
+            for column, name in zip(self._columns, names):
+                if column.value() == boards.PRESSED:
+                    seen = name
+            row.value(1)
+        pressed = []
+        if seen == self._key_seen and seen != self._key:
+            self._key = seen
+            if seen is not None:
+                pressed.append((seen, now_ms))
+        self._key_seen = seen
+        return pressed
+
+    def poll_ms(self):
+        """How often what raises no interrupt has to be looked at, or None."""
+        if self._rows:
+            return KEY_MS
+        if self._analogue:
+            return SAMPLE_MS
+        return None if self._mains is None and self._battery is None else POWER_SAMPLE_MS
 
     def wake(self):
         """End the present wait()."""
@@ -102,39 +243,34 @@ class Board:
             self._lamp.fill(rgb)
             self._lamp.write()
 
+    def sound(self, hz, strobe, siren):
+        """Sounder in Hz or 0, strobe and siren 1 or 0; what is not wired stays quiet."""
+        if (hz, strobe, siren) == self._sounding:
+            return
+        was_hz = self._sounding[0]
+        self._sounding = (hz, strobe, siren)
+        if self._sounder is not None and hz != was_hz:
+            if hz:
+                self._sounder.freq(hz)
+            self._sounder.duty_u16(HALF_U16 if hz else 0)
+        if self._strobe is not None:
+            self._strobe.value(strobe)
+        if self._siren is not None:
+            self._siren.value(siren)
+
     def network_up(self):
         """True while the station has an address."""
-        return self._station.isconnected()
+        return self.station.isconnected()
 
-    async def keep_network(self):
-        """Join the first network that answers, for ever. Without a list, whatever the chip has is used."""
-        if not self._wifi:
-            return
-        self._station.active(True)
-        try:
-            self._station.config(pm=self._power_save_off)  # power save costs 100 ms and more per packet
-        except (OSError, ValueError, AttributeError):
-            pass  # an older build: slower, not wrong
-        turn = 0
-        while True:
-            if not self._station.isconnected():
-                ssid, password = self._wifi[turn % len(self._wifi)]
-                turn += 1
-                try:
-                    self._station.disconnect()
-                    self._station.connect(ssid, password)
-                except OSError:
-                    pass  # the radio is busy; the next turn tries again
-                end_ms = self.now_ms() + JOIN_MS
-                while not self._station.isconnected() and self.now_ms() < end_ms:
-                    await asyncio.sleep(0.1)
-            await asyncio.sleep(WATCH_MS / 1000)
+    def watchdog(self, timeout_ms):
+        """feed() of a watchdog that resets the chip if it is not called for so long; nothing can stop it any more."""
+        return self._machine.WDT(timeout=timeout_ms).feed
 
     def readings(self):
         """What a heartbeat adds: {"rssi": dBm, "heap": bytes}, each only if it is known."""
         found = {}
         try:
-            rssi = self._station.status("rssi")
+            rssi = self.station.status("rssi")
             if isinstance(rssi, int):
                 found["rssi"] = rssi
         except (OSError, ValueError):
@@ -146,10 +282,36 @@ class Board:
             found["heap"] = min(free, max([region[2] for region in regions])) if regions else free
         return found
 
-    def unique(self):
-        """The chip's own bytes."""
-        return self._machine.unique_id()
+    def journal_partition(self):
+        """The flash partition of the journal, a raw block device; None if the chip's table has none of that name."""
+        try:
+            found = self._esp32.Partition.find(self._esp32.Partition.TYPE_DATA, label="journal")
+        except (OSError, AttributeError):
+            return None
+        return found[0] if found else None
 
-    def random(self, count):
-        """`count` bytes of the hardware generator."""
-        return os.urandom(count)
+
+def unique():
+    """The chip's own bytes."""
+    import machine  # noqa: PLC0415 -- see the module's docstring
+
+    return machine.unique_id()
+
+
+def random(count):
+    """`count` bytes of the hardware generator."""
+    return os.urandom(count)
+
+
+def bitten():
+    """True if the watchdog ended the last run."""
+    import machine  # noqa: PLC0415
+
+    return machine.reset_cause() == machine.WDT_RESET
+
+
+def restart():
+    """Start again, as after power on. Does not return."""
+    import machine  # noqa: PLC0415
+
+    machine.reset()

@@ -1,7 +1,8 @@
 """The gateway's time as the bell knows it, and how well. Pure.
 
 A receipt says what the gateway's clock read somewhere between our send and its arrival: the middle is the estimate,
-half the round trip its uncertainty, and a crystal's drift makes it worse from then on.
+half the round trip its uncertainty, and a crystal's drift makes it worse from then on. Our own clock is never set: it
+goes on from the start, and only the distance to the gateway's changes.
 """
 
 from collections import namedtuple
@@ -16,12 +17,17 @@ Clock = namedtuple("Clock", ("gateway_ms", "at_ms", "error_ms"))
 def heard(clock, gateway_ms, sent_ms, now_ms):
     """The better of `clock` (or None) and what this receipt says.
 
-    sent_ms: our clock at the FIRST send of that event, since nobody knows which of several sends was answered.
+    sent_ms: our clock at the FIRST send of that event, since nobody knows which of several sends was answered. Where
+    the two cannot both be right, the gateway's clock has been set: then the receipt is right, however rough.
     """
     half_ms = (now_ms - sent_ms + 1) // 2
-    if half_ms > ERROR_MAX_MS or (clock is not None and half_ms > _error_ms(clock, now_ms)):
+    if half_ms < 0 or half_ms > ERROR_MAX_MS:
         return clock
-    return Clock(gateway_ms + half_ms, now_ms, half_ms)
+    new = Clock(gateway_ms + half_ms, now_ms, half_ms)
+    if clock is None or half_ms <= _error_ms(clock, now_ms):
+        return new
+    apart_ms = abs(new.gateway_ms - clock.gateway_ms - (now_ms - clock.at_ms))
+    return new if apart_ms > half_ms + _error_ms(clock, now_ms) else clock
 
 
 def _error_ms(clock, at_ms):

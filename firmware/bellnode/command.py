@@ -1,4 +1,7 @@
-"""What the gateway may ask of a bell: whether a command is to be run, and what it is answered. Pure."""
+"""Whether a command of the gateway is to be run: each once, in order, in time, over restarts too. Pure.
+
+What a command does is in `orders`.
+"""
 
 from collections import namedtuple
 
@@ -25,22 +28,13 @@ def judge(ran, message, gateway_ms):
     return Ran(message["now_ms"], (ids + (message["id"],))[-REMEMBERED_MAX:]), None
 
 
-def answer(message, silent, pending, button, faults):
-    """(what, info, act): the event that answers, and what the bell does: "identify", "resend" or None."""
-    name = message["name"]
-    info = {"id": message["id"], "name": name}
-    if name == "identify" and silent:
-        info["reason"] = "a silent bell does not show itself"
-        return "fault", info, None
-    if name == "identify":
-        return "test", info, "identify"
-    if name == "selftest":
-        info["button"] = button
-        info["pending"] = pending
-        info["faults"] = ",".join(faults)[:100]
-        return "test", info, None
-    if name == "resend":
-        info["pending"] = pending
-        return "test", info, "resend"
-    info["reason"] = "not supported by this firmware"
-    return "fault", info, None
+def record(ran):
+    """What is remembered over a restart: (JSON value)."""
+    return [ran.now_ms, list(ran.ids)]
+
+
+def remembered(value):
+    """The Ran in what `record` gave; NONE for anything else."""
+    if not isinstance(value, list) or len(value) != 2 or type(value[0]) is not int or not isinstance(value[1], list):
+        return NONE
+    return Ran(value[0], tuple([name for name in value[1] if isinstance(name, str)][-REMEMBERED_MAX:]))

@@ -4,8 +4,10 @@ ConfigError(Exception)    says what is wrong and what to do
 
 {"v":1, "bell_id", "site", "kind", "key", "ca_der", "cert_der", "key_der",
  "brokers":[{"host","port","server_name"}]}          as `bellgate enrol --out` writes it; binary values in base64
-"silent": true                                       optional: the button means holdup, the lamp is discreet
-"wifi": [{"ssid","password"}]                        optional: networks to join, in this order
+"silent": true                                       optional, and
+"wifi": [{"ssid","password"}]                        optional: used where settings.json does not say otherwise
+
+How the bell is fitted and behaves stands in settings.json, see `settings` and `staged`.
 """
 
 import json
@@ -13,18 +15,17 @@ from binascii import a2b_base64
 from collections import namedtuple
 
 import bellwire
+from bellnode import settings
+from bellnode.settings import Broker  # noqa: F401 -- what `brokers` holds
 
 FILE = "config.json"
 FILE_BYTES_MAX = 16384  # an enrolment file is 3 to 5 kB; more than this would not fit an ESP32's heap twice
-BROKERS_MAX = 8  # each takes its turn within the time in which a person waits
-NETWORKS_MAX = 8
 
 # key: 32 bytes; ca_der, cert_der, key_der: DER bytes; brokers: tuple of Broker; wifi: tuple of (ssid, password);
-# silent: bool; what: the event that a press is.
+# silent: bool.
 Config = namedtuple(
-    "Config", ("bell_id", "site", "kind", "key", "ca_der", "cert_der", "key_der", "brokers", "wifi", "silent", "what")
+    "Config", ("bell_id", "site", "kind", "key", "ca_der", "cert_der", "key_der", "brokers", "wifi", "silent")
 )
-Broker = namedtuple("Broker", ("host", "port", "server_name"))
 
 
 class ConfigError(Exception):
@@ -38,7 +39,9 @@ def read(path=FILE):
     """The Config in the file at `path`. Raises ConfigError."""
     try:
         with open(path, "rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
+            size = min(file.seek(0, 2), FILE_BYTES_MAX + 1)  # MicroPython makes room for all it is asked for
+            file.seek(0)
+            data = file.read(size)
     except OSError:
         raise ConfigError(f"{path} is not here. Copy the bell's enrolment file to {path} (bellgate enrol --out).")
     if len(data) > FILE_BYTES_MAX:
@@ -82,11 +85,17 @@ def parse(data, path=FILE):
         ders[0],
         ders[1],
         ders[2],
-        _brokers(found.get("brokers"), path),
-        _wifi(found.get("wifi", []), path),
+        _listed(settings.read_brokers, found.get("brokers"), path, "brokers", _AGAIN),
+        _listed(settings.read_wifi, found.get("wifi", []), path, "wifi", "Correct it or take it out."),
         silent,
-        "holdup" if silent else "panic",
     )
+
+
+def chosen(found, settled):
+    """The Config with the brokers and networks of the Settings, where they name any."""
+    brokers = found.brokers if settled.brokers is None else settled.brokers
+    wifi = found.wifi if settled.wifi is None else settled.wifi
+    return Config(*(found[:7] + (brokers, wifi, settled.silent)))
 
 
 def _binary(found, name, path):
@@ -99,32 +108,8 @@ def _binary(found, name, path):
         raise ConfigError(f'{path}: "{name}" is not base64. {_AGAIN}')
 
 
-def _brokers(found, path):
-    if not isinstance(found, list) or not 1 <= len(found) <= BROKERS_MAX:
-        raise ConfigError(f'{path}: "brokers" must list 1 to {BROKERS_MAX} brokers. {_AGAIN}')
-    brokers = []
-    for place, item in enumerate(found):
-        where = f'{path}: broker {place + 1} in "brokers"'
-        if not isinstance(item, dict):
-            raise ConfigError(f"{where} is not an object. {_AGAIN}")
-        for name in ("host", "server_name"):
-            if not isinstance(item.get(name), str) or not item[name]:
-                raise ConfigError(f'{where} has no "{name}". {_AGAIN}')
-        if type(item.get("port")) is not int or not 1 <= item["port"] <= 65535:
-            raise ConfigError(f'{where}: "port" must be a number from 1 to 65535. {_AGAIN}')
-        brokers.append(Broker(item["host"], item["port"], item["server_name"]))
-    return tuple(brokers)
-
-
-def _wifi(found, path):
-    advice = 'Write {"ssid": "...", "password": "..."} for each network.'
-    if not isinstance(found, list) or len(found) > NETWORKS_MAX:
-        raise ConfigError(f'{path}: "wifi" must list at most {NETWORKS_MAX} networks. {advice}')
-    networks = []
-    for item in found:
-        if not isinstance(item, dict) or not isinstance(item.get("ssid"), str) or not item["ssid"]:
-            raise ConfigError(f'{path}: a network in "wifi" has no "ssid". {advice}')
-        if not isinstance(item.get("password", ""), str):
-            raise ConfigError(f'{path}: the password of "{item["ssid"]}" in "wifi" is not text. {advice}')
-        networks.append((item["ssid"], item.get("password", "")))
-    return tuple(networks)
+def _listed(read, found, path, name, advice):
+    try:
+        return read(found)
+    except ValueError as why:
+        raise ConfigError(f'{path}: "{name}" {why}'.rstrip(".") + f". {advice}")

@@ -1,10 +1,11 @@
-"""Events without a receipt, and the count of starts, in files that survive kill -9 and a torn write.
+"""Events without a receipt, and the count of starts, kept so that they survive a power cut and a torn write.
 
-Each is a small whole file in two copies, `<name>.a` and `<name>.b`. A save writes a temporary file, flushes it (the
-commit on LittleFS) and renames it over `.a`; the press may then be sent. `.b` follows by `mirror` when there is time,
-and is read only when `.a` is damaged. Whole files, not an appended log, because what has to be kept is a handful of
-events: a rename has no half-done state that a reader could meet, and nothing has to be compacted. A ring on its own
-flash partition, which wears less, is for a later version of the device.
+The events lie in a ring on a flash partition of its own (`ring`), if the board has one. What changes seldom, and all
+of it on a board without that partition, lies in files: each a small whole file in two copies, `<name>.a` and
+`<name>.b`. A save writes a temporary file, flushes it (the commit on LittleFS) and renames it over `.a`; the press may
+then be sent. `.b` follows by `mirror` when there is time, and is read only when `.a` is damaged. Whole files, not an
+appended log, because what has to be kept is a handful of records: a rename has no half-done state that a reader could
+meet, and nothing has to be compacted. It wears the flash more than the ring does.
 
 Every line carries the start of its own SHA-256, and the first line says how many follow. A damaged file is set aside
 as `.bad`, its whole lines are still used together with the other copy, and the fault is reported. An event that was
@@ -80,7 +81,9 @@ class TwoCopies:
     def _read(self, end):
         try:
             with open(self._path + end, "rb") as file:
-                data = file.read(FILE_BYTES_MAX + 1)
+                size = min(file.seek(0, 2), FILE_BYTES_MAX + 1)  # MicroPython makes room for all it is asked for
+                file.seek(0)
+                data = file.read(size)
         except OSError as fault:
             return [], "absent" if fault.errno == 2 else "damaged"  # 2: ENOENT
         records, whole = decode(data)
@@ -113,8 +116,18 @@ class TwoCopies:
         os.rename(temporary, self._path + end)
 
 
-def events(folder):
-    """The journal of events in `folder`."""
+def events(folder, partition=None):
+    """The journal of events: on `partition`, a raw block device, if it is given and can hold a ring; else in `folder`.
+
+    load() -> (records, faulty), then save(records) and mirror(), as in TwoCopies.
+    """
+    if partition is not None:
+        from bellnode.ring import Ring  # noqa: PLC0415 -- without the partition its code would only cost heap
+
+        try:
+            return Ring(partition)
+        except (OSError, ValueError):
+            pass  # too small, or of other sectors
     return TwoCopies(folder, "journal")
 
 

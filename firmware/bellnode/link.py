@@ -14,7 +14,7 @@ QUEUE_MAX = 80
 EARLY_MAX = 16  # packets that a broker sends along with its SUBACK; a healthy one sends a retained message at most
 CLOSE_MS = 1000  # a courtesy, so it may not take long
 NETWORK_POLL_MS = 200
-READ_BYTES = 1536
+READ_BYTES = 512  # two receipts; a longer packet takes two reads
 
 
 class LinkLost(Exception):
@@ -29,21 +29,23 @@ def _within(awaitable, ms):
 class Link:
     """Keeps one connection to one of the brokers, and says so.
 
-    board: now_ms() and network_up(). topics: (up, down, status). statuses: (will, hello, farewell), sealed payloads for
+    network: now_ms(), network_up() and found(answered), see `wifi`. names: see `names`. topics: (up, down, status). statuses: (will, hello, farewell), sealed payloads for
     the status topic. owner: urgent() tells whether an alarm has no receipt; linked(), unlinked(), received(topic,
-    payload or None) and log(text) are called from the link's own task, and must not block.
+    payload or None), alive(part) and log(text) are called from the link's own task, and must not block.
     """
 
-    def __init__(self, config, board, topics, statuses, seed, owner):
+    def __init__(self, config, network, names, topics, statuses, seed, owner):
         self._config = config
-        self._now_ms = board.now_ms
-        self._network_up = board.network_up
+        self._network = network
+        self._names = names
+        self._now_ms = network.now_ms
         self._up_topic, self._down_topic, self._status_topic = topics
         self._will, self._hello, self._farewell = statuses
         self._owner = owner
         self._urgent = owner.urgent
         self._log = owner.log
-        self._state = link_state.start(len(config.brokers), seed, board.now_ms())
+        self._alive = lambda: owner.alive("link")
+        self._state = link_state.start(len(config.brokers), seed, network.now_ms())
         self._dialler = None
         self._session = None
         self._why = None  # set when we leave a session ourselves
@@ -106,7 +108,8 @@ class Link:
     async def run(self):
         """For ever: pause, open, stay. Returns after stop()."""
         while not self._stopping:
-            if not self._network_up():
+            self._alive()
+            if not self._network.network_up():
                 await asyncio.sleep(NETWORK_POLL_MS / 1000)
                 continue
             pause_ms = self._state.due_ms - self._now_ms()
@@ -152,6 +155,8 @@ class Link:
                 return f"did not answer within {deadline_ms} ms"
             self._state, _ = link_state.step(self._state, "up", self._now_ms())
             self.up = True
+            self._dialler.worked(broker)
+            self._network.found(True)
             self._to_write.clear()
             writing = asyncio.create_task(self._write_out())
             self._put(mqtt.publish(self._status_topic, self._hello, self._next_number(), True))
@@ -169,6 +174,9 @@ class Link:
             self._drop()
             if was_up:
                 self._owner.unlinked()
+            elif self._dialler is not None and not self._stopping:
+                self._dialler.failed(broker)
+                self._network.found(self._dialler.reached)
 
     def _drop(self):
         """Close without waiting for anybody: a frozen broker answers no goodbye."""
@@ -185,8 +193,8 @@ class Link:
     async def _open(self, broker):
         """Connect, subscribe. Leaves reader and writer set; the caller closes whatever there is."""
         if self._dialler is None:
-            self._dialler = tls.Dialler(self._config)
-        self._reader, self._writer = await self._dialler.open(broker)
+            self._dialler = tls.Dialler(self._config, self._names)
+        self._reader, self._writer = await self._dialler.open(broker, self._urgent())
         self._decoder = mqtt.Decoder()
         self._early = []
         will = (self._status_topic, self._will)
@@ -226,6 +234,7 @@ class Link:
         for packet in self._early:
             self._take(packet)
         while True:
+            self._alive()
             if self._why is not None:
                 raise LinkLost(self._why)
             self._state, verdict, left_ms = link_state.watch(self._state, self._now_ms())

@@ -36,6 +36,7 @@ Entry = namedtuple(
         "first_ms",
         "link_ms",
         "refused",
+        "zone",
     ),
 )
 
@@ -49,9 +50,9 @@ def empty(brokers, seed):
     return Outbox((), False, None, 0, 0, max(1, brokers), seed & 0x3FFFFFFF)
 
 
-def entry(boot, seq, what, state, happened_ms, due_ms, clock=(None, None), info=None):
-    """A new Entry, never sent. clock: (t_ms, t_err_ms)."""
-    return Entry(boot, seq, what, state, happened_ms, clock[0], clock[1], info, 0, 0, due_ms, None, None, False)
+def entry(boot, seq, what, state, happened_ms, due_ms, clock=(None, None), info=None, zone=None):
+    """A new Entry, never sent. clock: (t_ms, t_err_ms). due_ms: later than now, and the event is held until then."""
+    return Entry(boot, seq, what, state, happened_ms, clock[0], clock[1], info, 0, 0, due_ms, None, None, False, zone)
 
 
 def is_alarm(item):
@@ -63,6 +64,8 @@ def step(outbox, given, now_ms):
     """(outbox, effects) after one input.
 
     given: ("add", Entry) · ("receipt", boot, seq, stage) · ("linked",) · ("unlinked",) · ("resend",) · ("tick",)
+        ("turn", boot, seq, what, info)    a held event is something else after all; it goes out now
+        ("go", boot, seq)                  a held event goes out now, as it is
     effects, a tuple of: ("send", Entry as it is sent now) · ("cleared", Entry) · ("dropped", Entry) · ("suspect",)
     """
     kind = given[0]
@@ -77,6 +80,8 @@ def step(outbox, given, now_ms):
         return _with(outbox, entries, linked=linked), ()
     if kind == "unlinked":
         return _with(outbox, outbox.entries, linked=False), ()
+    if kind == "turn" or kind == "go":
+        return _let_go(outbox, given, now_ms)
     if kind == "tick":
         return _tick(outbox, now_ms)
     raise ValueError(f"an outbox does not take {kind!r}")
@@ -110,11 +115,28 @@ def _entry(item, tries, wait, due_ms, first_ms, link_ms, refused):
         first_ms,
         link_ms,
         refused,
+        item.zone,
     )
 
 
+def held(item, now_ms):
+    """True for an event that was never sent and may not be sent yet."""
+    return item.tries == 0 and item.due_ms > now_ms
+
+
+def _let_go(outbox, given, now_ms):
+    entries = []
+    for item in outbox.entries:
+        if (item.boot, item.seq) == (given[1], given[2]) and held(item, now_ms - 1):
+            what, info = (given[3], given[4]) if given[0] == "turn" else (item.what, item.info)
+            clock = (item.t_ms, item.t_err_ms)
+            item = entry(item.boot, item.seq, what, item.state, item.happened_ms, now_ms, clock, info, item.zone)
+        entries.append(item)
+    return _with(outbox, entries), ()
+
+
 def _again(item, now_ms, new_link):
-    if item.refused:
+    if item.refused or held(item, now_ms):
         return item
     return _entry(item, item.tries, 0, now_ms, item.first_ms, None if new_link else item.link_ms, False)
 
@@ -230,6 +252,8 @@ def message(item, now_ms):
     if item.t_ms is not None:
         event["t_ms"] = item.t_ms
         event["t_err_ms"] = item.t_err_ms
+    if item.zone is not None:
+        event["zone"] = item.zone
     if item.info:
         event["info"] = item.info
     return event
@@ -243,6 +267,8 @@ def records(outbox):
         if item.t_ms is not None:
             record["t_ms"] = item.t_ms
             record["t_err_ms"] = item.t_err_ms
+        if item.zone is not None:
+            record["zone"] = item.zone
         if item.info:
             record["info"] = item.info
         kept.append(record)

@@ -53,12 +53,13 @@ class Bell:
         self.uart: deque[str] = deque(maxlen=UART_LINES_MAX)
         self.on_change: Callable[[Change], None] | None = None
         self.on_uart: Callable[[bytes], None] | None = None
+        self.on_bus: Callable[[dict[str, Any], int], None] | None = None  # (line, at_ns) of a probe, see board/probe.py
         self.linked = False  # what the UART said last about the broker
         self.process: asyncio.subprocess.Process | None = None
-        self._runtime = runtime
-        self._packages = packages
+        self.interpreter = runtime  # this, packages and code count from the next power_on
+        self.code = code
+        self.packages = packages
         self._bus = bus
-        self._code = code
         self._plug = bus.plug(bell_id, self._heard)
         self._master: int | None = None
         self._rest = b""
@@ -81,13 +82,13 @@ class Bell:
         master, slave = os.openpty()
         tty.setraw(slave)  # a UART carries bytes: no echo, no CR for LF, and byte 3 does not kill
         os.set_blocking(master, False)
-        environment = self._runtime.environment(self._packages) | {
+        environment = self.interpreter.environment(self.packages) | {
             "BELLSIM_BUS": self._bus.address,
             "BELLSIM_BELL": self.bell_id,
         }
         try:
             self.process = await asyncio.create_subprocess_exec(
-                *self._runtime.command(self._code, self._packages),
+                *self.interpreter.command(self.code, self.packages),
                 cwd=self.flash,
                 env=environment,
                 stdin=slave,
@@ -162,6 +163,10 @@ class Bell:
         with contextlib.suppress(ConnectionError):
             self._plug.send({"wifi": on})
 
+    def tell(self, message: dict[str, Any]) -> int:
+        """One line to the simulated hardware, see `bus`; returns time.monotonic_ns() just before."""
+        return self._plug.send(message)
+
     def radio(self, rssi_dbm: int) -> None:
         """How strong the access point is at the bell from now on."""
         self._plug.send({"rssi": rssi_dbm})
@@ -217,6 +222,8 @@ class Bell:
             shown = {indicator.rung_of(colour) for colour in self.colours}
             rung = shown.pop() if len(shown) == 1 else None
             self._lamp(UNKNOWN if rung is None else rung, at_ns)
+        elif self.on_bus is not None:
+            self.on_bus(message, at_ns)
 
     def _lamp(self, rung: str, at_ns: int) -> None:
         if rung == OFF:

@@ -14,7 +14,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -73,6 +73,7 @@ class Bench:
     runtime: Runtime
     bells: list[Bell] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
+    mosquitto: Program | None = None
 
 
 async def healthy(url: str) -> bool:
@@ -101,11 +102,13 @@ async def bench(
     keep: bool = False,
     proxied: bool = True,
     say: Callable[[str], None] = lambda text: None,
+    places: Sequence[Place] = PLACES,
 ) -> AsyncIterator[Bench]:
     """Make an installation, start it, and take it down at the end, whatever happens.
 
     broker: "embedded" or "mosquitto". runtime: "micropython", "cpython" or None for the better one. proxied: each bell
-    behind a Proxy of its own, which can be cut. keep: leave the folder. say: one line of progress at a time.
+    behind a Proxy of its own, which can be cut. keep: leave the folder. say: one line of progress at a time. places:
+    where bells hang.
     """
     if broker not in BROKERS:
         raise SimulatorError(f"there is no broker {broker!r}: choose one of {', '.join(BROKERS)}")
@@ -126,12 +129,13 @@ async def bench(
                 *("--advertise", f"{SERVER_NAME}:{broker_port}"),
             )
         )
-        say("enrolling three bells in Seongsu-dong")
-        enrolments = await asyncio.gather(*(_enrol(config, place, root / f"{place.site}.json") for place in PLACES))
+        say(f"enrolling {len(places)} {'bell' if len(places) == 1 else 'bells'} in Seongsu-dong")
+        enrolments = await asyncio.gather(*(_enrol(config, place, root / f"{place.site}.json") for place in places))
         token = await bellgate("token", "-c", str(config), "--role", "dispatcher", "--json")
+        mosquitto = None
         if broker == "mosquitto":
             say("starting mosquitto")
-            await _start_mosquitto(stack, config, root, broker_port)
+            mosquitto = await _start_mosquitto(stack, config, root, broker_port)
         say("starting broker and gateway" if broker == "embedded" else "starting the gateway")
         url = f"http://127.0.0.1:{console_port}"
         gateway = Program(
@@ -141,12 +145,13 @@ async def bench(
         await gateway.start()
         secret = json.loads(token)["token"]
         made = Bench(root, url, init["operator"], init["password"], secret, _broker_name(broker), gateway, found)
+        made.mosquitto = mosquitto
         bus = Bus()
         await bus.start()
         stack.push_async_callback(bus.stop)
         packages = link_packages(root / "packages")
         say(f"switching the bells on: one {found.name} process each{found.why and f' ({found.why})'}")
-        for place, enrolment in zip(PLACES, enrolments, strict=True):
+        for place, enrolment in zip(places, enrolments, strict=True):
             bell = await _bell(stack, enrolment, root / "flash", found, packages, bus, broker_port, proxied)
             made.bells.append(bell)
             made.places[bell.bell_id] = place
@@ -192,7 +197,7 @@ async def _bell(
     return bell
 
 
-async def _start_mosquitto(stack: contextlib.AsyncExitStack, config: Path, root: Path, port: int) -> None:
+async def _start_mosquitto(stack: contextlib.AsyncExitStack, config: Path, root: Path, port: int) -> Program:
     program = find_mosquitto()
     folder = root / "mosquitto"
     await bellgate("mosquitto", "-c", str(config), "--out", str(folder), "--port", str(port))
@@ -206,6 +211,7 @@ async def _start_mosquitto(stack: contextlib.AsyncExitStack, config: Path, root:
     document = tomlkit.parse(config.read_text(encoding="utf-8"))
     document["mqtt"]["broker"] = f"mqtts://{SERVER_NAME}:{port}"
     config.write_text(tomlkit.dumps(document), encoding="utf-8")
+    return mosquitto
 
 
 def _broker_name(broker: str) -> str:

@@ -1,11 +1,14 @@
-"""The program `bellsim`: demo and latency. Exit codes: 0 done · 1 an error that the text explains · 130 interrupted."""
+"""The program `bellsim`: a demo, and what measures and breaks things.
+
+Exit codes: 0 done · 1 an error that the text explains, or a goal that was missed · 130 interrupted.
+"""
 
 import asyncio
 import contextlib
 import json
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -83,22 +86,141 @@ def demo(
         save_svg(console, svg)
 
 
+TlsOption = Annotated[bool, typer.Option("--tls", help="For the record: bells have no other way than TLS.")]
+fault = typer.Typer(name="fault", help="Break one thing, and measure how the bell comes through.", no_args_is_help=True)
+app.add_typer(fault)
+
+
 @app.command()
 def latency(
     presses: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 200,
     as_json: JsonOption = False,
     broker: BrokerOption = "embedded",
     runtime: RuntimeOption = None,
+    tls: TlsOption = True,
 ) -> None:
-    """Press to `stored` on the lamp, over TLS, through the real gateway with its durable commit."""
+    """Press to journal, and press to `stored` on the lamp, over TLS, through the real gateway with its durable commit."""
     from bellsim.latency import measure  # noqa: PLC0415
 
-    def say(text: str) -> None:
+    _measured(lambda say: measure(presses, broker, runtime, say), as_json)
+
+
+@app.command()
+def heap(
+    as_json: JsonOption = False,
+    broker: BrokerOption = "embedded",
+    fixed: Annotated[int | None, typer.Option(min=16, max=4096, help="Try this heap alone, in K: no search.")] = None,
+) -> None:
+    """The smallest Python heap in which the whole firmware, from .mpy, lives through a story over TLS."""
+    from bellsim.heap import measure, table  # noqa: PLC0415
+
+    _measured(lambda say: measure(say, fixed, broker), as_json, lambda result: table(result["modules"]))
+
+
+@app.command()
+def fleet(
+    bells: Annotated[int, typer.Option(min=1, max=5_000, help="How many.")] = 100,
+    as_json: JsonOption = False,
+    micropython: Annotated[
+        bool, typer.Option("--micropython", help="Refuse to run the bells on anything else.")
+    ] = False,
+    tls: TlsOption = True,
+    over: Annotated[float, typer.Option(min=0, max=600, help="Seconds over which the presses are spread.")] = 10.0,
+) -> None:
+    """So many bells at once, each the real firmware in a process of its own; one press each."""
+    from bellsim.fleet import measure  # noqa: PLC0415
+
+    _measured(lambda say: measure(bells, over, "micropython" if micropython else None, say), as_json)
+
+
+@fault.command("broker-restart")
+def broker_restart(
+    as_json: JsonOption = False, broker: BrokerOption = "embedded", runtime: RuntimeOption = None
+) -> None:
+    """The broker is killed and comes back; a press falls into the gap."""
+    from bellsim.faults import broker_restart as measure  # noqa: PLC0415
+
+    _measured(lambda say: measure(broker, runtime, say), as_json)
+
+
+@fault.command("broker-freeze")
+def broker_freeze(
+    as_json: JsonOption = False, broker: BrokerOption = "embedded", runtime: RuntimeOption = None
+) -> None:
+    """The first of two brokers falls silent, then comes a press: found, and delivered by the second."""
+    from bellsim.faults import broker_freeze as measure  # noqa: PLC0415
+
+    _measured(lambda say: measure(broker, runtime, say), as_json)
+
+
+@fault.command()
+def outage(
+    minutes: Annotated[int, typer.Option(min=1, max=1_440, help="How long, by the bell's clock.")] = 30,
+    as_json: JsonOption = False,
+    broker: BrokerOption = "embedded",
+) -> None:
+    """A long time without network, on a clock that is moved on: every press delivered, in order, with its true age."""
+    from bellsim.outage import measure  # noqa: PLC0415
+
+    _measured(lambda say: measure(minutes, broker, say), as_json)
+
+
+@fault.command("flash-dead")
+def flash_dead(as_json: JsonOption = False, broker: BrokerOption = "embedded", runtime: RuntimeOption = None) -> None:
+    """The flash fails: presses are still delivered, and the heartbeat says so."""
+    from bellsim.faults import flash_dead as measure  # noqa: PLC0415
+
+    _measured(lambda say: measure(broker, runtime, say), as_json)
+
+
+def _measured(
+    measure: Callable[[Callable[[str], None]], Coroutine[Any, Any, dict[str, Any]]],
+    as_json: bool,
+    more: Callable[[dict[str, Any]], str] | None = None,
+) -> None:
+    """Run a measurement, show its figures; exit 1 if a goal was missed. more: text for people that follows them."""
+    try:
+        result = _run(measure(lambda text: None if as_json else typer.echo(f"… {text}")))
+    except AnsimbellError as error:
         if not as_json:
-            typer.echo(f"… {text}")
+            raise
+        typer.echo(json.dumps({"ok": False, "error": str(error)}, ensure_ascii=False))
+        raise typer.Exit(1) from None
+    if as_json:
+        typer.echo(json.dumps(result, ensure_ascii=False))
+    else:
+        for name, value in result.items():
+            if name not in ("modules", "goal", "missed", "ok", "at_unix_s"):
+                shown = (
+                    ", ".join(f"{key} {inner}" for key, inner in value.items()) if isinstance(value, dict) else value
+                )
+                typer.echo(f"{name:24} {shown}")
+        if more is not None:
+            typer.echo(more(result))
+        for line in result["missed"]:
+            typer.echo(f"missed: {line}", err=True)
+        typer.echo(
+            "measured on this host with simulated hardware; the goals are "
+            + ("reached" if result["ok"] else "not reached")
+        )
+    if not result["ok"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def powercut(
+    cuts: Annotated[int, typer.Option(min=100, max=10_000_000, help="How many.")] = 10_000,
+    seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="Of the stories; the same seed cuts the same.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Cut the power at every program and erase of the bell's flash, and half-way: is any record lost or invented?"""
+    from bellsim.powercut import campaign  # noqa: PLC0415
+
+    def say(text: str) -> None:
+        typer.echo(json.dumps({"progress": text}) if as_json else f"… {text}")
 
     try:
-        result = _run(measure(presses, broker, runtime, say))
+        result = _run(campaign(cuts, seed, say))
     except AnsimbellError as error:
         if not as_json:
             raise
@@ -106,12 +228,18 @@ def latency(
         raise typer.Exit(1) from None
     if as_json:
         typer.echo(json.dumps(result))
-        return
-    stored = result["stored_ms"]
-    typer.echo(
-        f"press to stored on the lamp, {presses} presses, {result['runtime']}, {result['broker']}: "
-        f"p50 {stored['p50']} ms, p99 {stored['p99']} ms, max {stored['max']} ms"
-    )
+    else:
+        typer.echo(
+            f"{result['cuts']} power cuts ({result['half_done']} half-way through, {result['second_cuts']} during the "
+            f"start after another): {result['acked_lost']} records lost, {result['invented']} invented, "
+            f"{result['mount_failures']} starts failed, {result['false_faults']} false faults; "
+            f"{result['erases_per_record']} erases per record\n"
+            f"faulty journals seen: {'all' if result['mutant_caught'] else 'NOT ALL'} of {len(result['mutants'])}"
+        )
+        for text in result.get("first", ()):
+            typer.echo(f"see again with --seed {seed}: {text}")
+    if not result["ok"]:
+        raise typer.Exit(1)
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:

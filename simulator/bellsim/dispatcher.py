@@ -102,6 +102,14 @@ class Dispatcher:
         """Every signal that the gateway has stored of this bell."""
         return [signal for incident in await self.all_of(bell_id) for signal in incident["signals"]]
 
+    async def bell(self, bell_id: str) -> dict[str, Any]:
+        """What the gateway knows of this bell: presence, health of the newest heartbeat."""
+        for item in (await self._get("/api/v1/bells"))["items"]:
+            if item["bell_id"] == bell_id:
+                assert isinstance(item, dict)
+                return item
+        raise SimulatorError(f"the gateway does not know a bell {bell_id}")
+
     async def _command(self, incident: Incident, action: str, **body: Any) -> Incident:
         newest = self.incidents.get(incident["id"], incident)
         if newest["version"] < incident["version"]:

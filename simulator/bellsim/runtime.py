@@ -25,7 +25,7 @@ NAMES = (MICROPYTHON, CPYTHON)
 HEAP_BYTES = 320_000
 
 PACKAGES = ("bellwire", "bellnode")
-BOARD_MODULES = ("machine", "network", "esp32", "neopixel", "unix_port")
+BOARD_MODULES = ("machine", "network", "esp32", "neopixel", "unix_port", "probe")
 
 # The UART becomes the controlling terminal: when the simulator dies, even by SIGKILL, its end closes, and the kernel's
 # SIGHUP ends the bell. So no bell is ever left behind.

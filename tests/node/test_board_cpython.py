@@ -9,7 +9,7 @@ from rig_cpython import MICROPYTHON, ROOT
 
 SCRIPT = """
 import asyncio, machine
-from bellnode.board import Board, PINS, LAMP_PIXELS
+from bellnode.board import Board, PINS, LAMP_PIXELS, bitten, random, unique
 async def main():
     board = Board()
     pin = machine.BUS.pins[PINS["button"]]
@@ -23,9 +23,9 @@ async def main():
     board.wake()
     await board.wait(60000)
     board.lamp((1, 2, 3))
-    assert board.network_up() and len(board.unique()) == 6 and len(board.random(16)) == 16
+    assert board.network_up() and len(unique()) == 6 and len(random(16)) == 16
     assert board.readings()["rssi"] == -60
-    await board.keep_network()
+    assert board.station.isconnected() and not bitten()
     print("done")
 asyncio.run(main())
 """

@@ -33,14 +33,13 @@ def parsed(**changes):
 def test_a_good_file_is_read():
     found = parsed()
     assert found.key == bytes(range(32)) and found.brokers == (config.Broker("gw.local", 8883, "gw"),)
-    assert (found.what, found.silent, found.wifi) == ("panic", False, ())
+    assert (found.silent, found.wifi) == (False, ())
     assert parsed(wifi=[{"ssid": "shop", "password": "secret"}]).wifi == (("shop", "secret"),)
 
 
 def test_who_is_silent():
-    assert (parsed(silent=True).what, parsed(silent=True).silent) == ("holdup", True)
-    assert parsed(kind="home-set").what == "panic"
-    assert (parsed(kind="pendant").what, parsed(kind="pendant").silent) == ("holdup", True)
+    assert parsed(silent=True).silent and parsed(kind="pendant").silent
+    assert not parsed(kind="home-set").silent
 
 
 def test_every_fault_says_where_and_what_to_do():

@@ -42,15 +42,25 @@ class Dialler:
     def __init__(self) -> None:
         self.wires: list[Wire] = []
         self.asked: list[str] = []
+        self.reached = True
+        self.told: list[str] = []
 
-    async def open(self, broker: Broker):
+    async def open(self, broker: Broker, urgent: bool):
         self.asked.append(broker.host)
+        if not self.reached:
+            raise OSError(113, "no route")
         self.wires.append(Wire())
         return self.wires[-1], self.wires[-1]
 
+    def worked(self, broker: Broker) -> None:
+        self.told.append(f"{broker.host} worked")
+
+    def failed(self, broker: Broker) -> None:
+        self.told.append(f"{broker.host} failed")
+
 
 class World:
-    """Owner, board and config of a Link in one."""
+    """Owner, network and config of a Link in one."""
 
     bell_id = "b-1"
     brokers = (Broker("one", 1, "x"), Broker("two", 2, "x"))
@@ -62,7 +72,9 @@ class World:
         self.on_received = lambda: None
         self.on_linked = lambda: None
         self.network = True
-        self.link = link.Link(self, self, ("t/up", "t/down", "t/status"), (b"off", b"on", b"off"), 5, self)
+        self.answers: list[bool] = []
+        self.beats = 0
+        self.link = link.Link(self, self, None, ("t/up", "t/down", "t/status"), (b"off", b"on", b"off"), 5, self)
         self.link._dialler = self.dialler = Dialler()
 
     def now_ms(self) -> int:
@@ -70,6 +82,13 @@ class World:
 
     def network_up(self) -> bool:
         return self.network
+
+    def found(self, answered: bool) -> None:
+        self.answers.append(answered)
+
+    def alive(self, part: str) -> None:
+        assert part == "link"
+        self.beats += 1
 
     def urgent(self) -> bool:
         return True
@@ -223,3 +242,21 @@ def test_without_network_nothing_is_tried():
         await until(lambda: len(dialler.wires) == 2)
 
     assert not run(story).bugs
+
+
+def test_it_says_whether_anybody_answered():
+    async def story(world: World, dialler: Dialler) -> None:
+        wire = await opened(world, 0)
+        assert world.answers == [True] and dialler.told == ["one worked"] and world.beats
+        dialler.reached = False
+        wire.incoming.put_nowait(b"")
+        await until(lambda: "two failed" in dialler.told)
+        assert world.answers == [True, False, False]  # a link that was up and ended is no silence
+        assert dialler.told == ["one worked", "one failed", "two failed"]
+        dialler.reached = True
+        await until(lambda: len(dialler.wires) > 1)
+        dialler.wires[1].incoming.put_nowait(b"\x20\x02\x00\x05")  # it refuses: the network carries
+        await until(lambda: len(world.answers) > 3)
+        assert world.answers[3:] == [True]
+
+    run(story)

