@@ -53,6 +53,7 @@ class World:
     """Owner, board and config of a Link in one."""
 
     bell_id = "b-1"
+    key = bytes(32)
     brokers = (Broker("one", 1, "x"), Broker("two", 2, "x"))
 
     def __init__(self) -> None:
@@ -130,7 +131,7 @@ def test_every_packet_is_one_write_and_in_order():
         for number in range(20):
             assert world.link.send(b"event %d" % number)
         await until(lambda: len(wire.written) == 23)
-        assert wire.written[0] == mqtt.connect("b-1", 20, ("t/status", b"off"))
+        assert wire.written[0] == mqtt.connect(link.client_id(world), 20, ("t/status", b"off"))
         assert wire.written[1] == mqtt.subscribe("t/down", 1)
         assert wire.written[2] == mqtt.publish("t/status", b"on", 2, True)
         wanted = [mqtt.publish("t/up", b"event %d" % number, number + 3) for number in range(20)]
@@ -223,3 +224,12 @@ def test_without_network_nothing_is_tried():
         await until(lambda: len(dialler.wires) == 2)
 
     assert not run(story).bugs
+
+
+def test_the_client_id_stays_the_same_and_cannot_be_guessed():
+    world, other = World(), World()
+    other.key = bytes([1]) * 32
+    named = link.client_id(world)
+    assert named.startswith("b-1-") and named == link.client_id(world)
+    assert named != link.client_id(other)
+    assert len(named) - len("b-1-") == 16
