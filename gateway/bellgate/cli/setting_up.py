@@ -38,6 +38,7 @@ def init(
     say(f"Installation made in {made.config.path.parent}")
     say(f"First operator: {made.operator}   password: {made.password}   (printed once; note it now)")
     say("Bells will look for the broker at " + ", ".join(made.config.mqtt.advertise))
+    say("If this machine has another name there, change mqtt.advertise before you enrol the first bell")
     say(f"Next: bellgate run -c {made.config.path}")
 
 
