@@ -15,10 +15,10 @@ DOCS = Path(__file__).resolve().parent
 LAMP_WORDS = {
     "sending": ("sending", "보내는 중"),
     "not_delivered": ("NOT delivered", "전달되지 않음"),
-    "stored": ("stored", "접수됨"),
+    "stored": ("stored", "저장됨"),
     "presented": ("on a screen", "관제 화면에 표시됨"),
     "acknowledged": ("seen by a person", "사람이 확인함"),
-    "dispatched": ("help is on the way", "출동함"),
+    "dispatched": ("help is on the way", "출동 중"),
     "closed": ("over", "종료됨"),
 }
 

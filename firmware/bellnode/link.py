@@ -5,7 +5,9 @@ packet only after the last one has left: mbedTLS must be given the same bytes ag
 """
 
 import asyncio
+from binascii import hexlify
 
+import bellwire
 from bellnode import link_state, mqtt, tls
 
 # 32 events of a full outbox, a heartbeat, and the PUBACKs of as many receipts. A broker that lets that many pile up is
@@ -24,6 +26,13 @@ class LinkLost(Exception):
 def _within(awaitable, ms):
     """Await with a deadline in ms; raises asyncio.TimeoutError."""
     return asyncio.wait_for(awaitable, max(1, ms) / 1000)
+
+
+def client_id(config):
+    """The MQTT client id: the same for ever, so that a new connection ends a half-open one at once, and not to be
+    guessed, because whoever connects with it throws the bell out.
+    """
+    return f"{config.bell_id}-{hexlify(bellwire.hmac_sha256(config.key, b'client id'))[:16].decode()}"
 
 
 class Link:
@@ -198,7 +207,7 @@ class Link:
         self._decoder = mqtt.Decoder()
         self._early = []
         will = (self._status_topic, self._will)
-        await self._ask(mqtt.connect(self._config.bell_id, link_state.KEEPALIVE_S, will))
+        await self._ask(mqtt.connect(client_id(self._config), link_state.KEEPALIVE_S, will))
         answer = await self._answer(mqtt.Connack)
         if answer.code:
             raise LinkLost(mqtt.CONNACK_WHY.get(answer.code, f"CONNACK code {answer.code}"))

@@ -16,8 +16,8 @@ from bellwire import NAME_CHARS_MAX, valid_name
 
 # The canary travels as bells/gateway-<id>/canary/up, and "gateway-<id>" has to be a valid site name.
 GATEWAY_ID_CHARS_MAX = NAME_CHARS_MAX - len("gateway-")
-# Standard Webhooks: a secret of 24 to 64 bytes.
-SECRET_BYTES = (24, 64)
+# Standard Webhooks says 24 to 64 bytes; receivers with 16 exist, and 128 bits cannot be guessed either.
+SECRET_BYTES = (16, 64)
 
 
 def split_host_port(text: str) -> tuple[str, int]:
@@ -127,7 +127,8 @@ def _http_url(text: str) -> str:
     return text
 
 
-def _secret(text: str) -> str:
+def check_secret(text: str) -> str:
+    """The text; raises ValueError, saying what to write, unless it is "whsec_" and the base64 of enough bytes."""
     low, high = SECRET_BYTES
     remedy = f'write "whsec_" and the base64 of {low} to {high} random bytes, the same as at the receiver'
     encoded = text.removeprefix("whsec_")
@@ -155,4 +156,4 @@ GatewayId = Annotated[str, AfterValidator(_gateway_id)]
 Broker = Annotated[str, AfterValidator(_broker)]
 StoreUrl = Annotated[str, AfterValidator(_store_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Secret = Annotated[str, AfterValidator(_secret)]
+Secret = Annotated[str, AfterValidator(check_secret)]

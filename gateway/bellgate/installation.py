@@ -76,7 +76,7 @@ def create(
             id=gateway_id or _host_name("gateway-1"),
             console=console,
             listen=listen,
-            advertise=", ".join(f'"{entry}"' for entry in advertise or [f"{_host_name('gateway')}.local:{port}"]),
+            advertise=", ".join(f'"{entry}"' for entry in advertise or [f"gateway.local:{port}"]),
         )
         aside.unlink(missing_ok=True)
         aside.touch(mode=0o600)  # webhook secrets will stand in it

@@ -23,7 +23,7 @@ OUTBOX_MAX = 32
 REFUSED = 19  # each 19th event is refused
 REFUSED_MAX = 8
 BOOTS = 4  # of one story
-HALVES = 2  # half-done ones of each operation
+HALVES = {storage.PROGRAM: 2, storage.ERASE: 10}  # half-done ones of each operation: there are few erases
 RECOVERY_OPERATIONS = 9  # the second cut comes among the first ones after the first: what a start and a save do
 WHATS = ("panic", "panic", "panic", "holdup", "contact", "mains", "test", "fault")
 
@@ -256,12 +256,12 @@ class Campaign:
             # An operation belongs to the last thing that was begun before it.
             state = marks[place][1]
             names = boots[: state.boots]
-            for half in range(1 + HALVES):
+            for half in range(1 + HALVES[kind]):
                 if self.counts["cuts"] >= self.wanted:
                     return
                 left = bytearray(image)
                 if half:
-                    storage.half(left, kind, at, data, seed * 64 + number * 4 + half)
+                    storage.half(left, kind, at, data, seed * 65536 + number * 16 + half)
                     self.counts["half_done"] += 1
                 self._start(seed, number, half, chance, left, state, names)
             storage.apply(image, kind, at, data)
@@ -295,7 +295,7 @@ class Campaign:
         except storage.PowerCut:
             self.counts["cuts"] += 1
             self.counts["second_cuts"] += 1
-            half += 10  # told apart in the report
+            half += 100  # told apart in the report
         except Wrong as fault:
             return self._wrong(str(fault), seed, number, half)
         except Exception as fault:

@@ -355,8 +355,9 @@ def test_a_stream_that_falls_silent_turns_the_page_red_and_it_recovers(desk: Des
     assert not person.complaints
 
 
-def test_an_expired_session_is_said_in_red(desk: Desk, dispatcher: Dispatcher):
+def test_an_expired_session_is_said_in_red(desk: Desk, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch):
     page = dispatcher.page
+    monkeypatch.setattr("bellgate.console.live.HEARTBEAT_S", 0.3)  # asked at each heartbeat
     desk.store.write_now(lambda tx: tx.run("DELETE FROM session"))
     page.wait_for_selector("body[data-link=over]", timeout=12_000)
     assert text(page.locator("#lost-title")) == "로그인 만료"

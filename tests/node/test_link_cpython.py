@@ -63,6 +63,7 @@ class World:
     """Owner, network and config of a Link in one."""
 
     bell_id = "b-1"
+    key = bytes(32)
     brokers = (Broker("one", 1, "x"), Broker("two", 2, "x"))
 
     def __init__(self) -> None:
@@ -149,7 +150,7 @@ def test_every_packet_is_one_write_and_in_order():
         for number in range(20):
             assert world.link.send(b"event %d" % number)
         await until(lambda: len(wire.written) == 23)
-        assert wire.written[0] == mqtt.connect("b-1", 20, ("t/status", b"off"))
+        assert wire.written[0] == mqtt.connect(link.client_id(world), 20, ("t/status", b"off"))
         assert wire.written[1] == mqtt.subscribe("t/down", 1)
         assert wire.written[2] == mqtt.publish("t/status", b"on", 2, True)
         wanted = [mqtt.publish("t/up", b"event %d" % number, number + 3) for number in range(20)]
@@ -260,3 +261,12 @@ def test_it_says_whether_anybody_answered():
         assert world.answers[3:] == [True]
 
     run(story)
+
+
+def test_the_client_id_stays_the_same_and_cannot_be_guessed():
+    world, other = World(), World()
+    other.key = bytes([1]) * 32
+    named = link.client_id(world)
+    assert named.startswith("b-1-") and named == link.client_id(world)
+    assert named != link.client_id(other)
+    assert len(named) - len("b-1-") == 16

@@ -133,7 +133,7 @@ class BrokerWatch:
     async def _refused(self, found: list[Violation]) -> None:
         at_ms = self._clock.now_ms()
         known = {bell.bell_id for bell in await self._store.read(bells.all_bells)}
-        subjects = {one.client if one.client in known else "?": one.text for one in found}
+        subjects = {_bell_named(one.client, known): one.text for one in found}
         await self._store.write(partial(_count, len(found), list(subjects), at_ms))
         for subject, text in list(subjects.items())[:LINES_MAX]:
             await self._pipeline.trouble("message_refused", subject, f"acl: {text[:200]}")
@@ -155,3 +155,11 @@ def _count(count: int, subjects: list[str], at_ms: int, tx: Tx) -> None:
         refusals.count(tx, "acl", at_ms)
     for subject in subjects:
         dues.put(tx, "clear_refusals", subject, at_ms + REFUSALS_CLEAR_MS)
+
+
+def _bell_named(client: str, known: set[str]) -> str:
+    """The bell that a client id names: the bell_id itself, or followed by a secret part as our firmware does it."""
+    for name in (client, client.rpartition("-")[0]):
+        if name in known:
+            return name
+    return "?"

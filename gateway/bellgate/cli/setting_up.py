@@ -17,7 +17,7 @@ from bellgate.store import open_store, people
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the new installation; made if missing.")],
-    gateway_id: Annotated[str | None, typer.Option("--id", help="Name of this gateway [default: host name].")] = None,
+    gateway_id: Annotated[str | None, typer.Option("--id", help="Name of this gateway (without: host name).")] = None,
     console: Annotated[str, typer.Option(help="HOST:PORT of the pages and the API.")] = "127.0.0.1:8080",
     mqtt: Annotated[str, typer.Option(help="HOST:PORT where the embedded broker listens for bells.")] = "0.0.0.0:8883",
     advertise: Annotated[
@@ -38,6 +38,7 @@ def init(
     say(f"Installation made in {made.config.path.parent}")
     say(f"First operator: {made.operator}   password: {made.password}   (printed once; note it now)")
     say("Bells will look for the broker at " + ", ".join(made.config.mqtt.advertise))
+    say("If this machine has another name there, change mqtt.advertise before you enrol the first bell")
     say(f"Next: bellgate run -c {made.config.path}")
 
 
@@ -50,10 +51,10 @@ def enrol(
     config: ConfigOption = DEFAULT_CONFIG,
     lat: Annotated[float | None, typer.Option(help="Latitude in degrees (WGS 84).")] = None,
     lon: Annotated[float | None, typer.Option(help="Longitude in degrees (WGS 84).")] = None,
-    bell_id: Annotated[str | None, typer.Option(help="Name of the bell [default: one is chosen].")] = None,
+    bell_id: Annotated[str | None, typer.Option(help="Name of the bell (without: one is chosen).")] = None,
     out: Annotated[
         str | None,
-        typer.Option(help="File for the bell [default: BELL_ID.json here]; a folder; or - for standard output."),
+        typer.Option(help="File for the bell (without: BELL_ID.json here); a folder; or - for standard output."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -92,7 +93,7 @@ def revoke(
 def token(
     role: Annotated[str, typer.Option(help=", ".join(people.ROLES) + ".")],
     config: ConfigOption = DEFAULT_CONFIG,
-    name: Annotated[str | None, typer.Option(help="Name in the record [default: script-ROLE].")] = None,
+    name: Annotated[str | None, typer.Option(help="Name in the record (without: script-ROLE).")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print a bearer token for a program that uses the API. It is printed once; only its hash is kept."""
@@ -111,7 +112,7 @@ def mosquitto(
     out: Annotated[Path, typer.Option(help="Folder for mosquitto's files; made if missing.")],
     config: ConfigOption = DEFAULT_CONFIG,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port for TLS [default: that of mqtt.listen].")
+        int | None, typer.Option(min=1, max=65535, help="Port for TLS (without: that of mqtt.listen).")
     ] = None,
 ) -> None:
     """Write the files for a mosquitto broker: settings, access list, certificates.

@@ -263,11 +263,7 @@ def _presented(incident: Incident, given: Presented) -> tuple[Incident, tuple[Ef
 
 
 def _lease_expired(incident: Incident, now_ms: int) -> tuple[Incident, tuple[Effect, ...]]:
-    if (
-        incident.handling != "acknowledged"
-        or incident.lease_until_ms is None
-        or now_ms < incident.lease_until_ms
-    ):
+    if incident.handling != "acknowledged" or incident.lease_until_ms is None or now_ms < incident.lease_until_ms:
         return incident, ()  # renewed, dispatched or closed in the meantime: the row was an old one
     after = replace(
         incident,

@@ -127,9 +127,7 @@ def _silence(presence: Presence, now_ms: int) -> tuple[Presence, tuple[Effect, .
     if presence.online and silent_ms < MISSING_AFTER_MS:
         return presence, (SetDue("supervision", presence.last_seen_ms + MISSING_AFTER_MS),)
     detail = f"not heard for {silent_ms // 1000} s: check its power and its network"
-    return replace(presence, online=False, greeted=False), (
-        RaiseTrouble("bell_missing", presence.bell_id, detail),
-    )
+    return replace(presence, online=False, greeted=False), (RaiseTrouble("bell_missing", presence.bell_id, detail),)
 
 
 def _loss(bell_id: str, boot: str, stored: int, highest: int) -> RaiseTrouble:

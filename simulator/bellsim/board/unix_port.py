@@ -2,8 +2,8 @@
 
 As soon as a TLS stream is watched, that port's `poll` sleeps for 1 ms each time it is called, even where it is told
 not to wait; asyncio calls it before every step of every task, so that a press took 14 ms longer than its work. The
-esp32 port looks at its streams without sleeping. So: while a task is ready to run, run it, and look at the streams a
-little later. Nothing else of the interpreter is changed.
+esp32 port, by its source, looks at its streams without sleeping. So: while a task is ready to run, run it, and look at
+the streams a little later. Nothing else of the interpreter is changed.
 """
 
 import sys

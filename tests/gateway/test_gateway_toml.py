@@ -107,7 +107,7 @@ FAULTS = [
     ('kind = "console"', 'kind = "console"\ntest = "yes"', ["target[1].test", "true or false"]),
     ('kind = "console"', 'kind = "console"\nurl = "x"', ["target[1].url", "name, kind, test"]),
     ("https://station", "ftp://station", ["target[2].url", "https://"]),
-    ("whsec_MDEy", "whsec_", ["target[2].secret", "24 to 64"]),
+    ("whsec_MDEyMzQ1Njc4OTAxMjM0", "whsec_", ["target[2].secret", "16 to 64"]),
     ('name = "station"', 'name = "console"', ["two target sections", "'console'"]),
     ("[mqtt]", "[mqtt", ["is not TOML", "line 8"]),
     ('id = "', "id = ", ["is not TOML"]),
