@@ -12,8 +12,8 @@ PAUSE_MS = 60000  # between lookups of a name that failed, if an old address can
 URGENT_PAUSE_MS = 300000  # with an alarm waiting, the loop is needed for it
 ADDRESSES_MAX = 8  # as many as there are brokers
 
-# name: host as configured. address: dotted, or None. trust: "good", "doubted" (it did not answer) or "ask" (DNS has to be
-# asked, whatever waits). asked_ms: the last lookup that failed, or None.
+# name: host as configured. address: dotted, or None. trust: "good", "doubted" (it did not answer) or "ask" (DNS has to
+# be asked, whatever waits). asked_ms: the last lookup that failed, or None.
 Place = namedtuple("Place", ("name", "address", "trust", "asked_ms"))
 
 

@@ -73,9 +73,11 @@ def remembered(value):
     """`known` from what a file held (JSON value): anything odd in it is left out."""
     known = []
     for entry in value if isinstance(value, list) else ():
-        if isinstance(entry, list) and len(entry) == 3 and isinstance(entry[0], str) and type(entry[1]) is int:
-            if entry[2] in happen.SHOWN or entry[2] == "duress":
-                known.append((entry[0], entry[1], entry[2], False))
+        if not isinstance(entry, list) or len(entry) != 3:
+            continue
+        boot, seq, what = entry
+        if isinstance(boot, str) and type(seq) is int and (what in happen.SHOWN or what == "duress"):
+            known.append((boot, seq, what, False))
     return tuple(known[-happen.KNOWN_MAX :])
 
 

@@ -9,12 +9,25 @@ import gc
 import sys
 
 import bellwire
-from bellnode import VERSION, board, config, indicator, journal, names, node, outbox, settings, staged, starts, watch, wifi
+from bellnode import (
+    VERSION,
+    board,
+    config,
+    journal,
+    memory,
+    names,
+    node,
+    outbox,
+    player,
+    settings,
+    staged,
+    starts,
+    watch,
+    wifi,
+)
 from bellnode.link import Link
 
 FAILED_MS = 100  # after a turn of the loop that met a fault
-# Written into the journal and taken out again by the self-test: no event has this number.
-PROBE = {"boot": "0000000000000000", "seq": 0, "what": "test", "state": "restore"}
 IDLE_MS = 1000  # the loop turns at least once a second: for the network's state and the clock's wrap
 
 
@@ -39,12 +52,10 @@ class App:
         self._topics = [bellwire.join(found.site, found.bell_id, leaf) for leaf in ("up", "down", "status")]
         self._keys = {0: found.key}
         self._node = node.start(found.kind, settled, boot, crash, len(found.brokers), self._board.now_ms())
-        self._memory = journal.TwoCopies(folder, "memory")
-        self._arming = journal.TwoCopies(folder, "arming")
-        self._lamp = ("idle", settled.silent, False)  # what is shown, and since when
-        self._lamp_ms = 0
-        self._voice = ("idle", False)
-        self._voice_ms = 0
+        self._memory = memory.Memory(folder)
+        self._player = player.Player(self._board, settled.silent)
+        self._inputs = []  # what the node has to take yet
+        self._feeding = False
         self._flash_ok = True
         self.log(f"bell {found.bell_id}  {VERSION}  {sys.implementation.name}  boot {boot}")
         self._watch = watch.Watch(self._board, record, self)
@@ -64,11 +75,9 @@ class App:
             self.log(f"fault: {text}")
         if errors:
             faults += ("settings",)
-        self._feed(("remembered", _only(self._memory), _only(self._arming)))
-        records, faulty = self._journal.load()
-        records = [record for record in records if record.get("seq") != PROBE["seq"]]
-        kept = [one for one in records if journal.usable(one)]
-        if faulty or len(kept) != len(records):
+        self._feed(("remembered",) + self._memory.load())
+        kept, faulty = memory.load_events(self._journal)
+        if faulty:
             faults += ("journal",)
         self._feed(("loaded", kept, faults))
         if board.bitten() and record.report() is None:
@@ -124,12 +133,7 @@ class App:
         """What there is to do now; ms until there may be more."""
         for level, at_ms in self._board.edges():
             self._feed(("edge", level, at_ms))
-        for zone, value, at_ms in self._board.lines():
-            self._feed(("line", zone, value, at_ms))
-        for key, at_ms in self._board.keys():
-            self._feed(("key", key, at_ms))
-        for given in self._board.power():
-            self._feed(given)
+        self._attempt("inputs", self._look)
         now_ms = self._board.now_ms()
         due_ms = node.due_ms(self._node)
         if due_ms is not None and due_ms <= now_ms:
@@ -137,8 +141,8 @@ class App:
             due_ms = node.due_ms(self._node)
         if not self._network.network_up():
             self._link.network_lost()
-        drawn_ms = self._draw()
-        if self._watch.turn() and not self._node.outbox.entries and self._lamp[0] == "idle":
+        drawn_ms = self._attempt("outputs", self._player.draw)
+        if self._watch.turn() and not self._node.outbox.entries and self._player.dark():
             self.log("safe mode ends")
             self._restart()
         wait_ms = IDLE_MS if due_ms is None else min(IDLE_MS, max(1, due_ms - self._board.now_ms()))
@@ -146,6 +150,23 @@ class App:
             if other_ms is not None:
                 wait_ms = min(wait_ms, other_ms)
         return wait_ms
+
+    def _attempt(self, name, call):
+        """What call() gives, or None if it met a bug: neither a dead sensor nor a dead lamp may stop a send."""
+        try:
+            return call()
+        except Exception as fault:
+            self.bug(name, fault)
+            return None
+
+    def _look(self):
+        """Every input but the button."""
+        for zone, value, at_ms in self._board.lines():
+            self._feed(("line", zone, value, at_ms))
+        for key, at_ms in self._board.keypad():
+            self._feed(("key", key, at_ms))
+        for given in self._board.power():
+            self._feed(given)
 
     # --- from watch, link and wifi
 
@@ -159,11 +180,11 @@ class App:
 
     def fault(self, name, present):
         """A fault that the heartbeat names came or went."""
-        self._node, _ = node.step(self._node, ("fault", name, present), self._board.now_ms())
+        self._feed(("fault", name, present))
 
-    def report(self, info):
-        """An event "fault" with this `info`."""
-        self._feed(("report", info))
+    def report(self, info, state="alarm"):
+        """An event "fault" with this `info`; state "restore": it is over."""
+        self._feed(("report", info, state))
 
     def look_up(self):
         """Nobody answers: the brokers' names may have moved."""
@@ -181,10 +202,22 @@ class App:
     # --- what comes in
 
     def _feed(self, given):
+        """Give the node an input, now or as soon as the effects of the last one are carried out."""
+        self._inputs.append(given)
+        if self._feeding:
+            return
+        self._feeding = True
+        while self._inputs:
+            self._take(self._inputs.pop(0))
+        self._feeding = False
+        self._board.wake()
+
+    def _take(self, given):
         try:
             self._node, effects = self._twice(node.step, self._node, given, self._board.now_ms())
         except Exception as fault:  # a bug; the state is what it was, and the next press must still go out
-            self.bug("node", fault)
+            if given[0] not in ("fault", "report"):  # or the report of a fault would make the next one
+                self.bug("node", fault)
             return
         for effect in effects:
             try:
@@ -192,7 +225,6 @@ class App:
             except Exception as fault:  # a bug; the other effects must still be carried out
                 self.bug("effect", fault)
         self._mirror(effects)
-        self._board.wake()
 
     def _twice(self, call, *given):
         """A press must not be lost because the heap was full of rubbish at that moment."""
@@ -239,15 +271,9 @@ class App:
         elif name == "send":
             self._send(effect[2])
         elif name == "show":
-            if effect[1] != self._lamp[0]:
-                self._lamp_ms = self._board.now_ms()
-            self._lamp = effect[1:]
-            self._draw()
+            self._player.show(*effect[1:])
         elif name == "sound":
-            if effect[1] != self._voice[0]:
-                self._voice_ms = self._board.now_ms()
-            self._voice = effect[1:]
-            self._draw()
+            self._player.sound(*effect[1:])
         elif name == "next_broker":
             self._link.next_broker()
         elif name == "hurry":
@@ -255,7 +281,7 @@ class App:
         elif name == "log":
             self.log(effect[1])
         elif name in ("remember", "keep"):
-            self._keep(self._memory if name == "remember" else self._arming, effect[1])
+            self._guard(self._memory.keep, "memory" if name == "remember" else "arming", effect[1])
         elif name == "check":
             self._check(effect[1])
         elif name == "configure":
@@ -268,10 +294,10 @@ class App:
         elif name == "settings":
             self._settle(effect[1])
 
-    def _keep(self, copies, record):
+    def _guard(self, call, *given):
+        """Something is written that no alarm waits for: a dead flash is told, and no more."""
         try:
-            copies.save([record])
-            copies.mirror()
+            call(*given)
             self.fault("memory", False)
         except OSError as fault:
             self.log(f"fault: memory: {fault}")
@@ -280,11 +306,7 @@ class App:
     def _settle(self, how):
         """The trial is over: its settings stay, or the old ones come back."""
         if how == "keep":
-            try:
-                self._store.keep()
-            except OSError as fault:
-                self.log(f"fault: memory: {fault}")
-                self.fault("memory", True)
+            self._guard(self._store.keep)
         else:
             self._store.drop()
             self._restart()
@@ -292,18 +314,9 @@ class App:
     def _check(self, order):
         """The self-test: what can be tried without waking anybody."""
         found = self._board.check()
-        found["journal"] = "ok"
-        records = outbox.records(self._node.outbox)
-        try:
-            self._journal.save(records + [PROBE])
-            back, _ = self._journal.load()
-            if PROBE["seq"] not in [record.get("seq") for record in back]:
-                found["journal"] = "lost what was written"
-            self._journal.save(records)
-        except OSError as fault:
-            found["journal"] = f"does not take a record: {fault}"[:60]
-        why = "" if found["journal"] == "ok" else "journal"
-        self._feed(("checked", order, found, why))
+        wrong = memory.check(self._journal, outbox.records(self._node.outbox))
+        found["journal"] = wrong or "ok"
+        self._feed(("checked", order, found, "journal" if wrong else ""))
 
     def _save(self, records):
         self._watch.alive("journal")
@@ -318,10 +331,7 @@ class App:
     def _saved(self, ok):
         if ok != self._flash_ok:
             self._flash_ok = ok
-            self._node, effects = node.step(self._node, ("saved", ok), self._board.now_ms())
-            for effect in effects:
-                if effect[0] != "save":  # what is being saved already
-                    self._carry(effect)
+            self._feed(("saved", ok))
 
     def _mirror(self, effects):
         for effect in effects:
@@ -342,27 +352,6 @@ class App:
             self._link.send(bellwire.pack(message, self._topics[0], self._settings.key))
         except ValueError as fault:  # a bug of ours: this message cannot go, the others can
             self.bug("format", fault)
-
-    def _draw(self):
-        """Light the lamp, sound what is to be heard; ms until either has to change, or None."""
-        now_ms = self._board.now_ms()
-        state, discreet, dim = self._lamp
-        rgb, left_ms = indicator.colour(state, discreet, now_ms - self._lamp_ms, dim)
-        self._board.lamp(rgb)
-        state, still = self._voice
-        hz, strobe, siren, heard_ms = indicator.sound(state, now_ms - self._voice_ms)
-        self._board.sound(*((0, strobe, 0) if still else (hz, strobe, siren)))
-        if left_ms is None or heard_ms is None:
-            return heard_ms if left_ms is None else left_ms
-        return min(left_ms, heard_ms)
-
-
-def _only(copies):
-    """The one record in a file: None if there is no file, {} if it is damaged."""
-    records, faulty = copies.load()
-    if records:
-        return records[0]
-    return {} if faulty else None
 
 
 async def _main(*given):

@@ -1,8 +1,8 @@
 """The hardware: inputs, outputs, radio, chip. The only module that imports machine, network, esp32 and neopixel.
 
-They are imported when a Board is made, so that it can be read where there is no hardware; which wire is on which pin is
-in `boards`. A simulated bell has modules of these names on its path, and this file runs there unchanged. Simulated only:
-nothing here has been run on an ESP32 yet.
+They are imported when a Board is made, so that it can be read where there is no hardware; which wire is on which pin
+is in `boards`. A simulated bell has modules of these names on its path, and this file runs there unchanged. Simulated
+only: nothing here has been run on an ESP32 yet.
 """
 
 import asyncio
@@ -35,15 +35,17 @@ if _CPYTHON:
 
     _Flag = asyncio.Event  # nothing interrupts there: edges come from a task of the same loop
 else:
-    _ticks_ms = time.ticks_ms
-    _ticks_diff = time.ticks_diff
-    _Flag = asyncio.ThreadSafeFlag
+    _ticks_ms = time.ticks_ms  # type: ignore[attr-defined]
+    _ticks_diff = time.ticks_diff  # type: ignore[attr-defined]
+    _Flag = asyncio.ThreadSafeFlag  # type: ignore[attr-defined, misc]
 
 
 class _Contact:
     """A wire to ground on one pin: its edges, from the interrupt."""
 
-    def __init__(self, machine, number, wake, ticks):
+    def __init__(self, number, wake, ticks):
+        import machine  # noqa: PLC0415 -- see the module's docstring
+
         self._wake = wake
         self._pin = machine.Pin(number, machine.Pin.IN, machine.Pin.PULL_UP)
         self._latch = Latch(0)  # open; a contact that is closed at the start is an edge like any other
@@ -72,18 +74,15 @@ class Board:
 
         stop: called without arguments when the simulator ends the program; hardware never does.
         """
-        import esp32  # noqa: PLC0415 -- see the module's docstring
-        import machine  # noqa: PLC0415
+        import machine  # noqa: PLC0415 -- see the module's docstring
         import neopixel  # noqa: PLC0415
         import network  # noqa: PLC0415
 
-        self._esp32 = esp32
-        self._machine = machine
         self._ticks = _ticks_ms()
         self._elapsed_ms = 0
         self._wake = _Flag()
         pins = boards.named(None if fitted is None else fitted.board, getattr(sys.implementation, "_machine", ""))
-        self._button = _Contact(machine, pins.button, self._wake, self._ticks)
+        self._button = _Contact(pins.button, self._wake, self._ticks)
         self._lamp = neopixel.NeoPixel(machine.Pin(pins.lamp, machine.Pin.OUT), LAMP_PIXELS)
         self._rgb = None
         self.station = network.WLAN(network.STA_IF)  # for `wifi`, which joins networks with it
@@ -95,7 +94,7 @@ class Board:
         self._analogue = []  # (zone, ADC)
         self._battery = self._mains = None
         self._sample_ms = self._power_ms = 0
-        self._rows = self._columns = ()
+        self._rows, self._columns = [], []
         self._key = self._key_seen = None
         self._key_ms = 0
         if fitted is not None:
@@ -103,7 +102,8 @@ class Board:
 
     def _fit(self, pins, fitted):
         """What the settings say is wired."""
-        machine = self._machine
+        import machine  # noqa: PLC0415
+
         if "sounder" in fitted.outputs:
             self._sounder = machine.PWM(machine.Pin(pins.sounder), freq=1000, duty_u16=0)
         if "strobe" in fitted.outputs:
@@ -117,17 +117,19 @@ class Board:
             if zone.wiring in ("nc_eol", "no_eol"):
                 self._analogue.append((zone.number, self._adc(number)))
             else:
-                self._contacts.append((zone.number, _Contact(machine, number, self._wake, self._ticks)))
+                self._contacts.append((zone.number, _Contact(number, self._wake, self._ticks)))
         if "mains" in fitted.supply:
             self._mains = machine.Pin(pins.mains, machine.Pin.IN)
         if "battery" in fitted.supply:
             self._battery = self._adc(pins.battery)
         if fitted.keypad:
-            self._rows = tuple([machine.Pin(row, machine.Pin.OPEN_DRAIN, value=1) for row in pins.rows])
-            self._columns = tuple([machine.Pin(n, machine.Pin.IN, machine.Pin.PULL_UP) for n in pins.columns])
+            self._rows = [machine.Pin(row, machine.Pin.OPEN_DRAIN, value=1) for row in pins.rows]
+            self._columns = [machine.Pin(n, machine.Pin.IN, machine.Pin.PULL_UP) for n in pins.columns]
 
     def _adc(self, number):
-        return self._machine.ADC(self._machine.Pin(number), atten=self._machine.ADC.ATTN_11DB)
+        import machine  # noqa: PLC0415
+
+        return machine.ADC(machine.Pin(number), atten=machine.ADC.ATTN_11DB)
 
     def now_ms(self):
         """Milliseconds since the start, without the wrap of ticks_ms (after 12 days). Call it once a day or more."""
@@ -177,6 +179,8 @@ class Board:
         return found
 
     def _battery_mv(self):
+        if self._battery is None:
+            return None
         try:
             return self._battery.read_uv() * boards.BATTERY_DIVIDED // 1000
         except OSError:
@@ -195,7 +199,7 @@ class Board:
             found.append(("battery", self._battery_mv()))
         return found
 
-    def keys(self):
+    def keypad(self):
         """[(key, at_ms)] pressed on the keypad since the last call. Call it every KEY_MS: see `poll_ms`."""
         now_ms = self.now_ms()
         if not self._rows or now_ms < self._key_ms:
@@ -264,10 +268,14 @@ class Board:
 
     def watchdog(self, timeout_ms):
         """feed() of a watchdog that resets the chip if it is not called for so long; nothing can stop it any more."""
-        return self._machine.WDT(timeout=timeout_ms).feed
+        import machine  # noqa: PLC0415
+
+        return machine.WDT(timeout=timeout_ms).feed
 
     def readings(self):
         """What a heartbeat adds: {"rssi": dBm, "heap": bytes}, each only if it is known."""
+        import esp32  # noqa: PLC0415
+
         found = {}
         try:
             rssi = self.station.status("rssi")
@@ -278,14 +286,16 @@ class Board:
         if hasattr(gc, "mem_free"):
             free = gc.mem_free()
             # TLS lives outside the Python heap: what is scarcer is what matters.
-            regions = self._esp32.idf_heap_info(self._esp32.HEAP_DATA)
+            regions = esp32.idf_heap_info(esp32.HEAP_DATA)
             found["heap"] = min(free, max([region[2] for region in regions])) if regions else free
         return found
 
     def journal_partition(self):
         """The flash partition of the journal, a raw block device; None if the chip's table has none of that name."""
+        import esp32  # noqa: PLC0415
+
         try:
-            found = self._esp32.Partition.find(self._esp32.Partition.TYPE_DATA, label="journal")
+            found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="journal")
         except (OSError, AttributeError):
             return None
         return found[0] if found else None

@@ -1,7 +1,7 @@
 """Pin maps, as data: which wire goes to which pin of which chip. Pure.
 
-A map names pins only by what hangs on them. `None` or () means that this chip has no pin left for it. All pins were chosen
-from the chips' data sheets, none has been tried on hardware: see docs/hardware.md. The rules they keep:
+A map names pins only by what hangs on them. `None` or () means that this chip has no pin left for it. All pins were
+chosen from the chips' data sheets, none has been tried on hardware: see docs/hardware.md. The rules they keep:
 
 - analogue inputs are on ADC1, because ADC2 does not work while Wi-Fi does;
 - no output is on a pin that decides how the chip starts, and no contact that may rest closed either;

@@ -56,13 +56,13 @@ def step(state, given, now_ms):
     kind = given[0]
     if kind not in ("press", "turn", "go", "cancel", "tick"):
         raise ValueError(f"a cancel window takes press, turn, go, cancel and tick, not {kind!r}")
+    if kind == "turn":  # by the time of its edge: a loop that comes late must not send first
+        return (_idle(state, "turn") if state.phase == "held" else state), (given,)
     state, effects = _let_time_pass(state, now_ms)
     if kind == "press":
         state, more = _press(state, given, now_ms)
-    elif kind == "turn":
-        state, more = _idle(state, "turn") if state.phase == "held" else state, (given,)
     elif kind == "go":
-        more = () if state.phase == "held" else (given,)  # the longer of two waits counts
+        more = () if state.phase == "held" or effects else (given,)  # the longer of two waits counts, and once
     elif kind == "cancel":
         state, more = _cancel(state, given[1])
     else:

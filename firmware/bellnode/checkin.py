@@ -99,7 +99,7 @@ def turn(phase, sign):
 def step(state, given, now_ms):
     """(state, effects) after one input.
 
-    given: ("tick", unix_ms or None), the gateway's time if it is known · ("sign", explicit): a sign of life · ("away", on)
+    given: ("tick", unix_ms or None), the gateway's time if it is known · ("sign", explicit): of life · ("away", on)
     effects: a tuple of ("remind", on) · ("event", "checkin_missed", state, None, info, at_ms) · ("keep",), when what
         has to outlive a restart, day and missed, has changed
     """

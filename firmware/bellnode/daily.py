@@ -5,8 +5,8 @@ The bell has no time zone of its own: the settings say how many minutes the wall
 
 HOUR_MS = 3600000
 DAY_MS = 24 * HOUR_MS
-# The first self-test after a start, and two of them, are at least this far apart, or a bell that restarts at the hour of the
-# test would test itself twice.
+# A start and the first self-test are at least this far apart, or a bell that restarts at its hour would test itself
+# twice.
 APART_MS = DAY_MS // 2
 
 

@@ -72,13 +72,19 @@ TABLE = {
     ),
     # pale green, long breath: over
     "closed": Row(
-        (120, 255, 120), (12, 26, 12), (4, 8, 4), (2, 3, 2), (1500, 500), (100, 1900), (1200, (1000, 9000)), QUIET, QUIET
+        (120, 255, 120),
+        (12, 26, 12),
+        (4, 8, 4),
+        (2, 3, 2),
+        (1500, 500),
+        (100, 1900),
+        (1200, (1000, 9000)),
+        QUIET,
+        QUIET,
     ),
     # --- no alarm, but something that a person has to know; an alarm always has the lamp
     # yellow, slow even blink: not sent yet, and may still be taken back
-    "cancel_window": Row(
-        (255, 220, 0), (30, 26, 0), None, None, (500, 500), None, (2000, (50, 450)), QUIET, QUIET
-    ),
+    "cancel_window": Row((255, 220, 0), (30, 26, 0), None, None, (500, 500), None, (2000, (50, 450)), QUIET, QUIET),
     # turquoise, two quick flashes and a long pause: presses are tests now
     "test_mode": Row(
         (0, 180, 180),
@@ -114,6 +120,7 @@ TABLE = {
     "trouble": Row(None, None, None, None, STEADY, None, (600, (200, 200, 200, 400)), QUIET, QUIET),
 }
 
+BEEPS = ("set", "disarmed", "confirm", "refuse", "trouble")
 TEST_SHOWN_MS = 3000  # long enough to be seen
 BEEP_MS = 1000  # a short answer is heard once, and no longer
 DIMMED = 8  # at night one eighth: still plain in a dark room, and no lamp over a street
@@ -170,8 +177,7 @@ def _dimmed(rgb):
 def rung_of(rgb):
     """The state that shows this colour, or None if none does."""
     wanted = (rgb[0], rgb[1], rgb[2])
-    for state in TABLE:
-        row = TABLE[state]
+    for state, row in TABLE.items():
         if wanted in row[:4]:
             return state
         for shade in row[:2]:

@@ -1,4 +1,4 @@
-"""Events without a receipt, and the count of starts, kept so that they survive a power cut and a torn write.
+"""Events without a receipt, and what else must not be lost, kept so that they survive a power cut and a torn write.
 
 The events lie in a ring on a flash partition of its own (`ring`), if the board has one. What changes seldom, and all
 of it on a board without that partition, lies in files: each a small whole file in two copies, `<name>.a` and
@@ -140,49 +140,3 @@ def usable(record):
     except bellwire.WireError:
         return False
     return True
-
-
-class Starts:
-    """The persistent count of starts, and whether the last one ended cleanly."""
-
-    def __init__(self, folder):
-        self._copies = TwoCopies(folder, "boot")
-        self._record = {"count": 0, "crash": 0, "clean": True}
-
-    def begin(self, random, unique):
-        """(boot, crash, faults) of this start. random: 16 fresh bytes; unique: the chip's own bytes.
-
-        boot: 16 hex, from the count and the random bytes together, so that neither a wiped flash nor a weak
-        generator alone can repeat one. crash: starts so far that followed no clean stop (a power cut is one).
-        """
-        faults = ()
-        records, faulty = self._copies.load()
-        last = {"count": 0, "crash": 0, "clean": True}
-        for record in records:
-            if type(record.get("count")) is int and record["count"] >= last["count"]:
-                last.update(record)
-        if faulty:
-            faults += ("journal",)
-        crash = last["crash"] if type(last["crash"]) is int else 0
-        self._record = {
-            "count": last["count"] + 1,
-            "crash": crash if last["clean"] is True else crash + 1,
-            "clean": False,
-        }
-        if not self._keep():
-            faults += ("flash",)
-        mixed = str(self._record["count"]).encode() + b"/" + random + b"/" + unique
-        return str(hexlify(sha256(mixed).digest()), "utf-8")[:16], self._record["crash"], faults
-
-    def end(self):
-        """Note a clean stop; the next start then counts no crash."""
-        self._record["clean"] = True
-        return self._keep()
-
-    def _keep(self):
-        try:
-            self._copies.save([self._record])
-            self._copies.mirror()
-        except OSError:
-            return False
-        return True

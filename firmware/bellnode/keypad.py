@@ -1,10 +1,10 @@
 """A keypad's keys -> what the person wants. Pure.
 
-    1234#   the PIN, 4 to 8 digits: disarms, silences, ends an entry delay
-    *1      arm, somebody stays at home         *2   arm, everybody leaves
-    *3      arm as *2, open doors and windows left out
-    *0      I am fine
-    **      take the press back, while the cancel window runs
+1234#   the PIN, 4 to 8 digits: disarms, silences, ends an entry delay
+*1      arm, somebody stays at home         *2   arm, everybody leaves
+*3      arm as *2, open doors and windows left out
+*0      I am fine
+**      take the press back, while the cancel window runs
 """
 
 from collections import namedtuple

@@ -1,4 +1,4 @@
-"""What to do about a network where nobody answers: one literal table of rungs, mildest first. Pure; `wifi` carries it out.
+"""What to do about a network where nobody answers: a literal table of rungs, mildest first. Pure; `wifi` does it.
 
     socket   the next broker, again and again (`link_state` does it by itself)
     dns      look every broker's name up again
@@ -26,11 +26,12 @@ DOUBLINGS_MAX = 4  # 80 min at most: an access point that is off for a week must
 DEAD_MAX = 3  # radio resets in a row after which the driver does not even switch on
 RESTART_PAUSE_MS = 21600000  # 6 h: not sooner after a start that was such a restart itself
 
-# rung: place in RUNGS that was reached last. since_ms: silence since, or None. rounds: whole climbs of this silence.
-# counts: how often each rung was taken since the start. dead: radio resets in a row that failed.
-Ladder = namedtuple("Ladder", ("rung", "since_ms", "rounds", "counts", "dead"))
+# rung: place in RUNGS that was reached last. began_ms: silence since, or None. since_ms: what the present round counts
+# from. rounds: whole climbs of this silence. counts: how often each rung was taken since the start. dead: radio resets
+# in a row that failed.
+Ladder = namedtuple("Ladder", ("rung", "began_ms", "since_ms", "rounds", "counts", "dead"))
 
-GROUND = Ladder(0, None, 0, (0,) * len(RUNGS), 0)
+GROUND = Ladder(0, None, None, 0, (0,) * len(RUNGS), 0)
 
 
 def step(ladder, given, now_ms, urgent=False):
@@ -40,15 +41,14 @@ def step(ladder, given, now_ms, urgent=False):
     "radio_dead" and "radio_lives" (what came of a radio reset). urgent: an alarm has no receipt.
     """
     if given == "answered":
-        return Ladder(0, None, 0, ladder.counts, 0), None
+        return Ladder(0, None, None, 0, ladder.counts, 0), None
     if given == "silent":
         if ladder.since_ms is not None:
             return ladder, None
-        return Ladder(0, now_ms, 0, _counted(ladder, 0), ladder.dead), "socket"
-    if given == "radio_dead":
-        return Ladder(ladder.rung, ladder.since_ms, ladder.rounds, ladder.counts, ladder.dead + 1), None
-    if given == "radio_lives":
-        return Ladder(ladder.rung, ladder.since_ms, ladder.rounds, ladder.counts, 0), None
+        return Ladder(0, now_ms, now_ms, 0, _counted(ladder, 0), ladder.dead), "socket"
+    if given == "radio_dead" or given == "radio_lives":
+        dead = ladder.dead + 1 if given == "radio_dead" else 0
+        return Ladder(ladder.rung, ladder.began_ms, ladder.since_ms, ladder.rounds, ladder.counts, dead), None
     if given != "tick":
         raise ValueError(f"a ladder does not take {given!r}")
     at_ms = due_ms(ladder, urgent)
@@ -58,7 +58,7 @@ def step(ladder, given, now_ms, urgent=False):
     if rung == len(RUNGS):
         # The next round is counted from here, as the first was from the beginning of the silence.
         rung, rounds, since_ms = AGAIN, min(rounds + 1, DOUBLINGS_MAX), now_ms
-    return Ladder(rung, since_ms, rounds, _counted(ladder, rung), ladder.dead), RUNGS[rung][0]
+    return Ladder(rung, ladder.began_ms, since_ms, rounds, _counted(ladder, rung), ladder.dead), RUNGS[rung][0]
 
 
 def _counted(ladder, rung):
@@ -84,6 +84,13 @@ def may_restart(ladder, up_ms, radio_restart):
     return ladder.dead >= DEAD_MAX and (not radio_restart or up_ms >= RESTART_PAUSE_MS)
 
 
+def report(ladder, now_ms):
+    """`info` (dict) of an event about the silence that ends now, or None: it was too short to be told."""
+    if ladder.began_ms is None or (ladder.rung < AGAIN and not ladder.rounds):
+        return None
+    return {"silent_s": (now_ms - ladder.began_ms) // 1000, "ladder": told(ladder)}
+
+
 def told(ladder):
-    """The counters as text for a report: "socket 3 dns 2 wifi 1", or "" if there is nothing to tell."""
+    """How often each rung was taken since the start: "socket 3 dns 2 wifi 1", or "" if none was."""
     return " ".join([f"{RUNGS[place][0]} {count}" for place, count in enumerate(ladder.counts) if count])

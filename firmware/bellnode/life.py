@@ -74,7 +74,7 @@ def crashed(record, what, where, text):
 
 def told(record):
     """The record after its last crash has been reported."""
-    return {name: record[name] for name in record if name != "last"}
+    return {name: value for name, value in record.items() if name != "last"}
 
 
 def _changed(record, **changes):
@@ -97,8 +97,8 @@ def report(record):
 def where(trace):
     """ "module:line" of the innermost frame in a traceback (text, of either runtime), or "" if there is none."""
     found = ""
-    for line in trace.split("\n"):
-        line = line.strip()
+    for text in trace.split("\n"):
+        line = text.strip()
         if line.startswith("File ") and ", line " in line:
             path, rest = line[5:].split(", line ", 1)
             module = path.strip('"').split("/")[-1].split(".")[0]
@@ -117,8 +117,8 @@ def plain(text, secrets=()):
 
 def stuck(alive, now_ms):
     """The first part whose last sign of life is older than its bound, or None. alive: {part: ms, or None: not busy}."""
-    for part in BOUNDS_MS:
+    for part, bound_ms in BOUNDS_MS.items():
         seen_ms = alive.get(part)
-        if seen_ms is not None and now_ms - seen_ms > BOUNDS_MS[part]:
+        if seen_ms is not None and now_ms - seen_ms > bound_ms:
             return part
     return None

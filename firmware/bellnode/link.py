@@ -38,9 +38,10 @@ def client_id(config):
 class Link:
     """Keeps one connection to one of the brokers, and says so.
 
-    network: now_ms(), network_up() and found(answered), see `wifi`. names: see `names`. topics: (up, down, status). statuses: (will, hello, farewell), sealed payloads for
-    the status topic. owner: urgent() tells whether an alarm has no receipt; linked(), unlinked(), received(topic,
-    payload or None), alive(part) and log(text) are called from the link's own task, and must not block.
+    network: now_ms(), network_up() and found(answered), see `wifi`. names: see `names`. topics: (up, down, status).
+    statuses: (will, hello, farewell), sealed payloads for the status topic. owner: urgent() tells whether an alarm has
+    no receipt; linked(), unlinked(), received(topic, payload or None), alive(part) and log(text) are called from the
+    link's own task, and must not block.
     """
 
     def __init__(self, config, network, names, topics, statuses, seed, owner):

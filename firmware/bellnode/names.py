@@ -14,7 +14,7 @@ _CPYTHON = sys.implementation.name == "cpython"
 
 
 class Names:
-    """folder: where the file is kept, None for nowhere. No fault of the flash stops anything: then DNS is asked again."""
+    """folder: where the file is kept, None for nowhere. A fault of the flash stops nothing: then DNS is asked again."""
 
     def __init__(self, folder, now_ms):
         self._path = None if folder is None else folder + "/" + FILE

@@ -11,8 +11,7 @@ given, a tuple:
     ("received", message)         a verified message of our .../down topic (dict)
     ("saved", ok)                 how the last save went
     ("fault", name, present)      something the shell noticed came or went
-    ("report", info)              the shell has something to tell about the bell's health: an event "fault"
-    ("report", info)              how the last run ended, or a fault of the firmware: a dict for an event
+    ("report", info, state)       an event "fault": how the last run ended, a fault of the firmware, an outage
     ("checked", …) ("configured", …) ("trial", …) ("trial_over", …)    see `orders`
     ("tick",)                     time has passed
 
@@ -145,7 +144,9 @@ def _loaded(node, given, now_ms):
         node, more = happen.carry(changed(node, outbox=box), more, now_ms)
         effects += more
         if item.state == "alarm":
-            node = happen.show(happen.remember(node, item.boot, item.seq, item.what), item.boot, item.seq, item.what, None, now_ms)
+            node = happen.show(
+                happen.remember(node, item.boot, item.seq, item.what), item.boot, item.seq, item.what, None, now_ms
+            )
         effects.append(("log", f"from the journal: {item.what} seq {item.seq}"))
     for name in given[2]:
         node = happen.fault(node, name, True)
@@ -196,11 +197,7 @@ def _noticed(node, given, now_ms):
 
 
 def _report(node, given, now_ms):
-    return happen.event(node, "fault", "alarm", None, given[1], now_ms, now_ms)
-
-
-def _report(node, given, now_ms):
-    return happen.event(node, "fault", "alarm", None, given[1], now_ms, now_ms)
+    return happen.event(node, "fault", given[2], None, given[1], now_ms, now_ms)
 
 
 def _tick(node, given, now_ms):
@@ -210,14 +207,12 @@ def _tick(node, given, now_ms):
 def _let_time_pass(node, now_ms):
     """What has become due: after every input, so that no input has to remember it."""
     node, effects = sense.tick(node, now_ms)
-    node, more = orders.tick(node, now_ms)
+    alarms, asked = alarm.step(node.alarms, ("tick",), now_ms)
+    node, more = orders.tick(answers.tick(changed(node, alarms=alarms), now_ms), now_ms)
     effects += more
-    node = answers.tick(node, now_ms)
     box, more = outbox.step(node.outbox, ("tick",), now_ms)
     node, more = happen.carry(changed(node, outbox=box), more, now_ms)
     effects += more
-    alarms, asked = alarm.step(node.alarms, ("tick",), now_ms)
-    node = changed(node, alarms=alarms)
     for _, shown in asked:
         if node.linked:
             item = outbox.entry(shown.boot, shown.seq, shown.what, "alarm", shown.happened_ms, now_ms)
@@ -259,7 +254,6 @@ _STEPS = {
     "received": _received,
     "saved": _saved,
     "fault": _noticed,
-    "report": _report,
     "report": _report,
     "checked": orders.checked,
     "configured": orders.configured,

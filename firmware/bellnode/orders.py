@@ -105,9 +105,12 @@ def checked(node, given, now_ms):
     more.update(readings)
     if node.button.phase != "up":
         why = why or "the button is pressed"
+    node = happen.fault(happen.changed(node, checked_ms=now_ms), "selftest", bool(why))
     if why:
         more["reason"] = why[:REASON_CHARS]
-    return _answer(happen.changed(node, checked_ms=now_ms), "fault" if why else "test", order, now_ms, **more)
+    elif order is None:
+        return node, [("log", "self-test passed")]  # the daily one: a thousand bells that say so every day say nothing
+    return _answer(node, "fault" if why else "test", order, now_ms, **more)
 
 
 def configured(node, given, now_ms):
@@ -147,9 +150,7 @@ def tick(node, now_ms):
         if why:
             order = node.trial[0]
             node = happen.changed(node, trial=None)
-            node, effects = _answer(
-                node, "fault", order, now_ms, name="configure", result="rolled back", reason=why
-            )
+            node, effects = _answer(node, "fault", order, now_ms, name="configure", result="rolled back", reason=why)
             effects.append(("settings", "drop"))
     if now_ms >= check_ms(node):
         node = happen.changed(node, checked_ms=now_ms)

@@ -50,7 +50,9 @@ def empty(brokers, seed):
     return Outbox((), False, None, 0, 0, max(1, brokers), seed & 0x3FFFFFFF)
 
 
-def entry(boot, seq, what, state, happened_ms, due_ms, clock=(None, None), info=None, zone=None):
+def entry(  # noqa: PLR0913, PLR0917 -- an event is so much
+    boot, seq, what, state, happened_ms, due_ms, clock=(None, None), info=None, zone=None
+):
     """A new Entry, never sent. clock: (t_ms, t_err_ms). due_ms: later than now, and the event is held until then."""
     return Entry(boot, seq, what, state, happened_ms, clock[0], clock[1], info, 0, 0, due_ms, None, None, False, zone)
 
@@ -130,8 +132,11 @@ def _let_go(outbox, given, now_ms):
         if (item.boot, item.seq) == (given[1], given[2]) and held(item, now_ms - 1):
             what, info = (given[3], given[4]) if given[0] == "turn" else (item.what, item.info)
             clock = (item.t_ms, item.t_err_ms)
-            item = entry(item.boot, item.seq, what, item.state, item.happened_ms, now_ms, clock, info, item.zone)
-        entries.append(item)
+            entries.append(
+                entry(item.boot, item.seq, what, item.state, item.happened_ms, now_ms, clock, info, item.zone)
+            )
+        else:
+            entries.append(item)
     return _with(outbox, entries), ()
 
 

@@ -10,6 +10,8 @@ erase, is right; before the erase its live records are copied on and both header
 half-done erase can make a header again. A copy keeps its record's number, and the later copy counts.
 """
 
+from binascii import crc32
+
 from bellnode.outbox import ALARMS
 from bellnode.ring_format import (
     BLANK,
@@ -105,12 +107,23 @@ class Ring:
         if tight:
             self._forget(gone)
         for key, record in wanted:
-            if key not in self._live:
-                self._live[key] = self._append(self._number, encode(record), False)
+            self._keep(key, encode(record))
         if not tight:
             self._forget(gone)
         if fault:
             raise OSError(fault)
+
+    def _keep(self, key, data):
+        """Have these bytes on flash for this event: it may be new, or have turned since (a held press made silent)."""
+        held = self._live.get(key)
+        if held is None:
+            self._live[key] = self._append(self._number, data, False)
+        elif held[4] != crc32(data):
+            turned = self._append(held[0], data, False)  # same number: after a cut the later copy counts
+            before = self._live.get(key)  # looked up again: making room may have moved it
+            self._live[key] = turned
+            if before is not None:
+                self._program(before[1], before[2], MARK)
 
     def mirror(self):
         """What can wait until the event is sent: erase one sector if there are too few in store. Raises OSError."""
@@ -129,7 +142,8 @@ class Ring:
             else:
                 wanted.append((_key(record), record))
         size = self._slots_of(wanted)
-        while size > self.capacity():
+        room = self.capacity()
+        while size > room > 0:  # a flash worn so far that it has no room at all keeps what it has
             # As in the outbox: the oldest that is no alarm; among alarms alone the second, because the first says when
             # it began and the newest is the one on the lamp.
             lesser = [place for place, pair in enumerate(wanted) if not is_alarm(pair[1])]
@@ -145,14 +159,14 @@ class Ring:
     def _forget(self, pairs):
         for key, _ in pairs:
             if key in self._live:
-                _, sector, place, _ = self._live[key]
+                _, sector, place, _, _ = self._live[key]
                 self._program(sector, place, MARK)
                 del self._live[key]
 
     # --- where they go
 
     def _append(self, number, data, copying):
-        """Program a record; its (number, sector, slot, slots). Raises OSError."""
+        """Program a record; its (number, sector, slot, slots, CRC of the data). Raises OSError."""
         packed = slot(number, data)
         count = slots(len(data))
         self._number = max(self._number, number + 1)
@@ -162,7 +176,7 @@ class Ring:
             self._slot += count
             self._program(sector, place, packed)
             if self._read(sector, place, len(packed)) == packed:
-                return number, sector, place, count
+                return number, sector, place, count, crc32(data)
             self._program(sector, place, MARK)  # worn: nobody shall wonder about it
         raise OSError(_EIO)
 
@@ -246,7 +260,7 @@ class Ring:
         self._next_sequence = order[-1][0] + 1 if order else 1
         buffer = bytearray(SECTOR_BYTES)
         view = memoryview(buffer)
-        held = {}  # number: (record, sector, slot, slots)
+        held = {}  # number: (record, sector, slot, slots, CRC of the data)
         torn = ()
         for _, sector in order:
             self._load_sector(sector, buffer)
@@ -255,7 +269,7 @@ class Ring:
                 self._number = max(self._number, number + 1)
                 record = None if gone else decode(data)
                 if record is not None:
-                    held[number] = (record, sector, place, count)
+                    held[number] = (record, sector, place, count, crc32(data))
                 elif gone:
                     held.pop(number, None)  # the later copy counts
                 else:
@@ -276,9 +290,9 @@ class Ring:
         records = []
         self._live = {}
         for number in sorted(held):
-            record, sector, place, count = held[number]
+            record, sector, place, count, mark = held[number]
             if _key(record) not in self._live:
-                self._live[_key(record)] = (number, sector, place, count)
+                self._live[_key(record)] = (number, sector, place, count, mark)
                 records.append(record)
         return records, faulty
 
@@ -308,6 +322,6 @@ class Ring:
         """True if there is nothing but a new flash, and headers: a cut may have broken off its very first use."""
         for sector in range(self.sectors):
             self._load_sector(sector, buffer)
-            if memoryview(buffer)[SLOT_BYTES : SECTOR_BYTES - SLOT_BYTES] != BLANK * SLOTS:
+            if read_sector(memoryview(buffer))[2]:
                 return False
         return True

@@ -123,13 +123,17 @@ def line(node, given, now_ms):
     """("line", zone, value, at_ms): a reading of a contact's line, see `contacts`"""
     if node.contacts is None:
         return node, []
-    lines, found = _contacts().step(node.contacts, ("reading",) + given[1:], now_ms)
-    return _from_lines(happen.changed(node, contacts=lines), found, now_ms)
+    return _from_lines(node, ("reading",) + given[1:], now_ms)
 
 
-def _from_lines(node, found, now_ms):
+def _from_lines(node, given, now_ms):
+    unknown = [line.zone.number for line in node.contacts if line.contact is None]
+    lines, found = _contacts().step(node.contacts, given, now_ms)
+    node = happen.changed(node, contacts=lines)
     effects = []
     for effect in found:
+        if effect[0] == "contact" and effect[2] == "closed" and effect[1] in unknown and node.home is None:
+            continue  # found as it should be: no news, and nothing to restore
         if effect[0] == "contact":
             testing, tested = testmode.step(node.testing, effect, now_ms)
             node, more = _from_test(happen.changed(node, testing=testing), tested, now_ms)
@@ -252,8 +256,7 @@ def tick(node, now_ms):
     node, more = _from_cancel(happen.changed(node, window=window), found, now_ms)
     effects += more
     if node.contacts is not None:
-        lines, found = _contacts().step(node.contacts, ("tick",), now_ms)
-        node, more = _from_lines(happen.changed(node, contacts=lines), found, now_ms)
+        node, more = _from_lines(node, ("tick",), now_ms)
         effects += more
     if node.home is not None:
         home, found = _home().step(node.home, ("tick", clock.estimate(node.clock, now_ms)[0]), now_ms)

@@ -22,8 +22,8 @@ SEOUL_MIN = 540  # minutes east of Greenwich; Korea has no summer time
 
 Broker = namedtuple("Broker", ("host", "port", "server_name"))
 
-# brokers, wifi: tuples, or None: what the enrolment file says. zones: tuple of contacts.Zone; inputs: their places on the
-# board, in the same order. home: homeset's settings, None on another kind. power: power's. night: (from, to) hours.
+# brokers, wifi: tuples, or None: what the enrolment file says. zones: tuple of contacts.Zone; inputs: their places on
+# the board, in the same order. home: homeset's settings, None on another kind. power: power's. night: (from, to) hours.
 FIELDS = (
     "board",
     "silent",  # the lamp is discreet, nothing sounds
@@ -90,7 +90,9 @@ def _wired(choices):
 def _night(value, kind):
     whole = isinstance(value, list) and len(value) == 2
     if not whole or [hour for hour in value if type(hour) is not int or not 0 <= hour <= 23]:
-        raise ValueError("must be two hours from 0 to 23, for example [22, 7]; leave it out for a lamp of one brightness")
+        raise ValueError(
+            "must be two hours from 0 to 23, for example [22, 7]; leave it out for a lamp of one brightness"
+        )
     return tuple(value)
 
 

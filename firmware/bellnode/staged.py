@@ -1,12 +1,12 @@
-"""settings.json on flash, and the candidate beside it that is on trial: every step is one rename, so a power cut between
-any two leaves either the old settings or the trial, never half of each.
+"""settings.json on flash, and the candidate beside it that is on trial. Every step is one rename, so a power cut
+between any two leaves either the old settings or the trial, never half of each.
 
     settings.json     what the bell lives by
     settings.trial    {"id", "minutes", "starts", "settings"}: a candidate; it counts the starts that tried it
 
-`configure` writes the trial and restarts. A start that finds a trial uses it. The first receipt keeps it: the candidate is
-renamed in place of settings.json. No receipt, or a third start that found it still on trial (each of them may have been
-a crash), and it is removed.
+`configure` writes the trial and restarts. A start that finds a trial uses it. The first receipt keeps it: the candidate
+is renamed in place of settings.json. No receipt, or a third start that found it still on trial (each of them may have
+been a crash), and it is removed.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Keeps the bell running: tasks that begin again, the watchdog's food, the memory. asyncio; the decisions are in `life`.
+"""Keeps the bell running: tasks that begin again, the watchdog's food, the memory. asyncio; `life` decides.
 
 A fault in one task stops no other. Each kind is reported once per start, so that a fault that comes back every
 second fills no journal; all of them are counted and stand on the UART.

@@ -14,7 +14,8 @@ class Network:
     """station: a network.WLAN, or whatever has its methods. networks: tuple of (ssid, password), may be empty.
 
     radio_restart: this start was a restart for a dead radio. owner: urgent(), log(text); look_up() (ask DNS again),
-    radio_dead() (restart the bell) and alive(part) are called from the one task here.
+    radio_dead() (restart the bell) and alive(part) are called from the one task here, report(info, state) when a
+    silence is over.
     """
 
     def __init__(self, station, networks, now_ms, radio_restart, owner):
@@ -32,11 +33,10 @@ class Network:
 
     def found(self, answered):
         """From the link: an attempt, or a link, ended; did anything at the other end speak?"""
+        info = ladder.report(self._ladder, self.now_ms()) if answered else None
         self._step("answered" if answered else "silent")
-
-    def told(self):
-        """How often each rung was taken since the start, as text."""
-        return ladder.told(self._ladder)
+        if info is not None:
+            self._owner.report(info, "restore")
 
     async def run(self):
         """For ever."""

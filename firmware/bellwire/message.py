@@ -185,8 +185,6 @@ FIELDS = {
 # Which type travels on which leaf of the topic.
 TYPES_BY_LEAF = {"up": ("event", "heartbeat"), "status": ("status",), "down": ("receipt", "command")}
 
-_BY_NAME = {kind: {name: test for name, test, _ in fields} for kind, fields in FIELDS.items()}
-
 
 def _said(value):
     # Never the repr of what a peer may have nested 400 deep: on a bell that overruns the stack.
@@ -221,7 +219,7 @@ def identity_fault(message):
     """None if a well sealed dict at least says which event it is (type, boot, seq): then it can be answered."""
     if message.get("type") != "event":
         return "type"
-    for name in ("boot", "seq"):
-        if name not in message or _BY_NAME["event"][name](message[name]):
+    for name, test, _ in FIELDS["event"][:2]:  # boot, seq
+        if name not in message or test(message[name]):
             return name
     return None

@@ -3,7 +3,13 @@
 cli           the program `bellsim`
 demo          a press that travels the whole way, live in a terminal, with keys
 story         the same played by itself, each stage read back from the bell's lamp
-latency       press to `stored` on the lamp, many times
+powercut      the power goes at every program and erase of the flash; cuts: its worker, storage: the flash
+latency       press to journal, and to `stored` on the lamp, many times
+faults        one thing breaks: broker restart, frozen broker, dead flash
+outage        half an hour without network, on a clock that is moved on
+heap          the smallest Python heap that the whole firmware lives in; rom: the firmware as a chip holds it
+fleet         many bells at once; nursery: how they are started
+goals         figures held against what they have to reach
 screen        how the story looks: JSON lines, words, a table of the bells
 hops          how far a press has come, with milliseconds
 dispatcher    a scripted dispatcher who works through the gateway's HTTP API

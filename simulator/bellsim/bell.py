@@ -139,11 +139,11 @@ class Bell:
 
     def push(self) -> int:
         """Close the button's contact; returns time.monotonic_ns() of the edge. Raises ConnectionError without power."""
-        return self._plug.send({"pin": board.PINS["button"], "level": board.BUTTON_PRESSED})
+        return self.tell({"pin": board.PINS["button"], "level": board.BUTTON_PRESSED})
 
     def release(self) -> None:
         """Open the button's contact."""
-        self._plug.send({"pin": board.PINS["button"], "level": 1 - board.BUTTON_PRESSED})
+        self.tell({"pin": board.PINS["button"], "level": 1 - board.BUTTON_PRESSED})
 
     async def press(self, hold_ms: int = PRESS_MS) -> int:
         """Push, hold, release; returns time.monotonic_ns() of the first edge."""
@@ -164,8 +164,14 @@ class Bell:
             self._plug.send({"wifi": on})
 
     def tell(self, message: dict[str, Any]) -> int:
-        """One line to the simulated hardware, see `bus`; returns time.monotonic_ns() just before."""
-        return self._plug.send(message)
+        """One line to the simulated hardware, see `bus`; returns time.monotonic_ns() just before.
+
+        Raises ConnectionError without power, or when the bell has ended by itself: with its last words.
+        """
+        try:
+            return self._plug.send(message)
+        except ConnectionError as error:
+            raise ConnectionError(f"bell {self.bell_id}: {error}. Its UART says last:\n{self.last_words()}") from None
 
     def radio(self, rssi_dbm: int) -> None:
         """How strong the access point is at the bell from now on."""

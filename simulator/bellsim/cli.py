@@ -99,7 +99,7 @@ def latency(
     runtime: RuntimeOption = None,
     tls: TlsOption = True,
 ) -> None:
-    """Press to journal, and press to `stored` on the lamp, over TLS, through the real gateway with its durable commit."""
+    """Press to journal, and press to `stored` on the lamp, over TLS, through the real gateway with durable commit."""
     from bellsim.latency import measure  # noqa: PLC0415
 
     _measured(lambda say: measure(presses, broker, runtime, say), as_json)
@@ -125,12 +125,15 @@ def fleet(
         bool, typer.Option("--micropython", help="Refuse to run the bells on anything else.")
     ] = False,
     tls: TlsOption = True,
-    over: Annotated[float, typer.Option(min=0, max=600, help="Seconds over which the presses are spread.")] = 10.0,
+    over: Annotated[
+        float | None,
+        typer.Option(min=0, max=3_600, help="Seconds over which to spread the presses (without: 20 a second)."),
+    ] = None,
 ) -> None:
     """So many bells at once, each the real firmware in a process of its own; one press each."""
     from bellsim.fleet import measure  # noqa: PLC0415
 
-    _measured(lambda say: measure(bells, over, "micropython" if micropython else None, say), as_json)
+    _measured(lambda say: measure(bells, over, say), as_json)
 
 
 @fault.command("broker-restart")
@@ -181,10 +184,11 @@ def _measured(
     """Run a measurement, show its figures; exit 1 if a goal was missed. more: text for people that follows them."""
     try:
         result = _run(measure(lambda text: None if as_json else typer.echo(f"… {text}")))
-    except AnsimbellError as error:
-        if not as_json:
-            raise
-        typer.echo(json.dumps({"ok": False, "error": str(error)}, ensure_ascii=False))
+    except (AnsimbellError, ConnectionError) as error:  # the latter: a bell that ended in the middle
+        if as_json:
+            typer.echo(json.dumps({"ok": False, "error": str(error)}, ensure_ascii=False))
+        else:
+            typer.echo(f"bellsim: {error}", err=True)
         raise typer.Exit(1) from None
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False))

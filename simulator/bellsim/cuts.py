@@ -172,12 +172,14 @@ class FileBell:
 
 
 class Campaign:
-    """Cuts stories until there were `cuts`. tell: called now and then with the count so far."""
+    """Cuts stories until there were `cuts`, or `enough` faults. tell: called now and then with the count so far."""
 
-    def __init__(self, bell, seed: int, cuts: int, tell) -> None:
+    def __init__(self, bell, seed: int, cuts: int, enough: int, tell) -> None:
         self.bell = bell
         self.seed = seed
         self.wanted = cuts
+        self.enough = enough
+        self.wrong = 0
         self.tell = tell
         self.counts = {
             "cuts": 0,
@@ -189,6 +191,7 @@ class Campaign:
             "false_fault": 0,
             "boot_repeated": 0,
             "mount_failures": 0,
+            "uncut": 0,  # not as it should be although nothing was cut
             "records": 0,
             "erases": 0,
         }
@@ -197,11 +200,14 @@ class Campaign:
     def run(self) -> dict:
         """The counts."""
         story = 0
-        while self.counts["cuts"] < self.wanted:
+        while not self._done():
             self._story(self.seed * 1000 + story)
             story += 1
             self.counts["stories"] += 1
         return self.counts
+
+    def _done(self) -> bool:
+        return self.counts["cuts"] >= self.wanted or self.wrong >= self.enough
 
     def _story(self, seed: int) -> None:
         chance = Chance(seed)
@@ -228,7 +234,7 @@ class Campaign:
             begin(live)
             made, found, faulty, text, boot = self.bell.start(flash)
             if found != live or faulty or text != settings:
-                self._wrong("lost", seed, -1, 0, "without any cut")
+                self._wrong("uncut", seed, 0, 0, "without any cut")
             boots.append(boot)
             if text is not None:
                 changed = json.dumps({"night": [number, 7]})
@@ -257,7 +263,7 @@ class Campaign:
             state = marks[place][1]
             names = boots[: state.boots]
             for half in range(1 + HALVES[kind]):
-                if self.counts["cuts"] >= self.wanted:
+                if self._done():
                     return
                 left = bytearray(image)
                 if half:
@@ -329,6 +335,7 @@ class Campaign:
 
     def _wrong(self, what: str, seed: int, number: int, half: int, why: str = "") -> None:
         self.counts[what] += 1
+        self.wrong += what != "uncut"
         if not self.first:
             self.first = f"{what}: story {seed}, operation {number}, half {half} {why}"
 
@@ -410,7 +417,7 @@ KINDS = {
 }
 
 
-def main(kind: str, seed: int, cuts: int) -> None:
+def main(kind: str, seed: int, cuts: int, enough: int) -> None:
     """Run one campaign; prints {"done": n} now and then, and {"result": {…}} last."""
     bell, make, sectors = KINDS[kind]
     if kind == "ring without CRC":
@@ -419,6 +426,6 @@ def main(kind: str, seed: int, cuts: int) -> None:
     def tell(done: int) -> None:
         print(json.dumps({"done": done}))
 
-    campaign = Campaign(bell(make, sectors), seed, cuts, tell)
+    campaign = Campaign(bell(make, sectors), seed, cuts, enough, tell)
     counts = campaign.run()
     print(json.dumps({"result": counts, "first": campaign.first, "runtime": sys.implementation.name}))

@@ -18,6 +18,7 @@ from bellsim.runtime import SimulatorError
 REQUEST_DEADLINE_S = 10.0
 STREAM_SILENCE_S = 15.0  # the gateway sends a heartbeat every 3 s
 RECONNECT_S = 0.3
+PAGE = 1_000  # the most that the API gives at once
 
 Incident = dict[str, Any]
 
@@ -101,6 +102,16 @@ class Dispatcher:
     async def signals_of(self, bell_id: str) -> list[dict[str, Any]]:
         """Every signal that the gateway has stored of this bell."""
         return [signal for incident in await self.all_of(bell_id) for signal in incident["signals"]]
+
+    async def count_signals(self) -> dict[str, int]:
+        """bell_id: how many signals the gateway has stored of it, in whatever incidents."""
+        counts: dict[str, int] = {}
+        before: dict[str, int] = {}
+        while items := (await self._get("/api/v1/incidents", state="all", limit=PAGE, **before))["items"]:
+            for item in items:
+                counts[item["bell_id"]] = counts.get(item["bell_id"], 0) + item["signal_count"]
+            before = {"before": min(item["id"] for item in items)}
+        return counts
 
     async def bell(self, bell_id: str) -> dict[str, Any]:
         """What the gateway knows of this bell: presence, health of the newest heartbeat."""

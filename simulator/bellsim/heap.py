@@ -115,7 +115,7 @@ async def _trial(it: Bench, dispatcher: Dispatcher, bell: Bell, chip: Chip, heap
             fault = story.exception()
             if not isinstance(fault, SimulatorError | ConnectionError):
                 raise fault if fault is not None else AssertionError
-            why = why or str(fault).partition("\n")[0]
+            why = why or str(fault).rpartition("\n")[2].strip()[:100]
     finally:
         for task in (story, watch):
             task.cancel()
@@ -155,5 +155,3 @@ def table(modules: dict[str, int]) -> str:
     rows = [f"| {name} | {size:,} |" for name, size in modules.items()]
     total = f"| **all {len(modules)}** | **{sum(modules.values()):,}** |"
     return "\n".join(["| module | .mpy bytes |", "|---|---:|", *rows, total])
-
-

@@ -18,6 +18,7 @@ from bellsim.bell import BOOT_CODE, PRESS_MS
 from bellsim.bench import PLACES, bench
 from bellsim.dispatcher import Dispatcher
 from bellsim.goals import judge, quantiles
+from bellsim.rom import ROOMY_BYTES, in_place
 from bellsim.runtime import SimulatorError
 from bellsim.story import STAGE_DEADLINE_S, linked
 
@@ -38,6 +39,7 @@ async def measure(
         bell = it.bells[0]
         await bell.stop()
         bell.code = PROBED_CODE
+        bell.interpreter, firmware = await asyncio.to_thread(in_place, it.runtime, it.root, ROOMY_BYTES)
         journal_us: list[float] = []
         bell.on_bus = lambda line, at_ns: journal_us.append(line["journal_us"]) if "journal_us" in line else None
         await bell.power_on()
@@ -73,6 +75,7 @@ async def measure(
         result = {
             "presses": presses,
             "runtime": bell.runtime,
+            "firmware": firmware,
             "broker": it.broker,
             "tls": True,
             "journal_ms": quantiles(journal_ms),

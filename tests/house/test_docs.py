@@ -99,6 +99,25 @@ def _shown(default: bool | float | str, text: str) -> bool:
     return re.search(rf"(?<![\w.]){re.escape(json.dumps(default, ensure_ascii=False))}(?![\w.])", text) is not None
 
 
+def test_every_setting_of_a_bell_stands_in_settings():
+    from bellnode import patterns, settings
+
+    text = page("settings.md")
+    names = [*settings.KEYS, *patterns.RULES, *settings.OUTPUTS, *settings.SUPPLY]
+    assert not [name for name in names if f"`{name}`" not in text and f'`"{name}"`' not in text]
+
+
+def test_every_pin_stands_in_the_wiring():
+    from bellnode import boards
+
+    rows = [row.split("|") for row in page("install.md").splitlines() if row.startswith("| ")]
+    columns = {name: " ".join(row[place] for row in rows) for place, name in enumerate(boards.BOARDS, 2)}
+    for name, pins in boards.BOARDS.items():
+        flat = [pin for entry in pins for pin in (entry if isinstance(entry, tuple) else (entry,)) if pin is not None]
+        told = columns[name].replace("11 to 14", "11 12 13 14")
+        assert not [pin for pin in flat if not re.search(rf"\b{pin}\b", told)], name
+
+
 def test_the_search_finds_a_gap():
     text = "# Kit\n`--version` for all.\n## bellkit inspect\nno option here\n"
     assert undocumented("bellkit", text) == ["`bellkit inspect --json`"]

@@ -33,7 +33,7 @@ BELL = "b-1"
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 MICROPYTHON = shutil.which("micropython") or shutil.which("micropython", path=str(Path(sys.executable).parent))
 # As much Python heap as an ESP32 leaves, twice as wide on a 64-bit host.
-HEAP = "heapsize=320K"
+HEAP = "heapsize=640K"
 
 
 def needs_real_parts() -> None:
@@ -261,7 +261,7 @@ class Bell:
             (packages / name).symlink_to(ROOT / "firmware" / name)
         for name in ("machine", "network", "esp32", "neopixel"):
             (packages / f"{name}.py").symlink_to(ROOT / "simulator/bellsim/board" / f"{name}.py")
-        self._environment = {
+        self.environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(packages),
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -280,7 +280,7 @@ class Bell:
     def start(self) -> "Bell":
         with self._uart.open("ab") as uart:
             self.process = subprocess.Popen(
-                self._command, cwd=self.flash, env=self._environment, stdout=uart, stderr=uart
+                self._command, cwd=self.flash, env=self.environment, stdout=uart, stderr=uart
             )
         return self
 
@@ -327,13 +327,13 @@ class World:
         self.gateways.append(Gateway(self.folder, self.brokers[place], self.key, answering))
         return self.gateways[-1]
 
-    def up(self) -> Gateway:
-        """Everything running, and the bell linked."""
+    def up(self, place=0) -> Gateway:
+        """Everything running, and the bell linked to the broker at `place`."""
         for broker in self.brokers:
             broker.start()
-        gateway = self.gateway()
+        gateway = self.gateway(place)
         self.bell.start()
-        until(gateway.heartbeats, why="the first heartbeat")
+        until(gateway.heartbeats, 20, why="the first heartbeat")
         until(lambda: self.bell.bus.lines, why="the board on its bus")
         return gateway
 

@@ -78,6 +78,14 @@ class Story:
     def events(self):
         return [message for message in self.sent if message["type"] == "event"]
 
+    def newest(self):
+        """The event with the highest number, as it was sent last."""
+        found = None
+        for event in self.events():
+            if event["boot"] == BOOT and (found is None or event["seq"] >= found["seq"]):
+                found = event
+        return found
+
     def whats(self):
         """What went out, each event once, in the order of the first send."""
         found = []

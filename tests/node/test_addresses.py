@@ -56,6 +56,6 @@ def test_what_was_kept_is_read_with_care():
     many = {str(n) + ".kr": "10.0.0." + str(n) for n in range(20)}
     assert len(addresses.read(many)) == addresses.ADDRESSES_MAX
     book = ()
-    for name in many:
-        book = addresses.answered(book, name, many[name])
+    for name, address in many.items():
+        book = addresses.answered(book, name, address)
     assert len(book) == addresses.ADDRESSES_MAX

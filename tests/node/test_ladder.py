@@ -31,7 +31,7 @@ def test_there_is_no_rung_that_restarts_the_bell():
 def test_a_long_silence_is_met_ever_more_rarely_but_for_ever():
     _, taken = climb(48 * HOUR_MS, turn_ms=10000)
     radio = [at_ms for rung, at_ms in taken if rung == "radio"]
-    gaps = [later - earlier for earlier, later in zip(radio, radio[1:])]
+    gaps = [later - earlier for earlier, later in zip(radio, radio[1:])]  # noqa: RUF007 -- MicroPython has no pairwise
     assert gaps == sorted(gaps) and gaps[0] >= 600000 and gaps[-1] == gaps[-2]
     assert max(gaps) <= 3 * HOUR_MS and len(radio) >= 15
 
@@ -46,6 +46,16 @@ def test_whatever_answers_ends_the_silence_and_keeps_the_counts():
     assert taken == [("socket", 100000), ("dns", 120000)]
     assert ladder.told(state) == "socket 2 dns 2 wifi 1"
     assert ladder.told(ladder.GROUND) == ""
+
+
+def test_a_silence_is_reported_when_it_is_over_if_it_cost_more_than_a_lookup():
+    assert ladder.report(ladder.GROUND, 5) is None
+    assert ladder.report(climb(59000)[0], 59500) is None
+    assert ladder.report(climb(61000)[0], 62000) == {"silent_s": 62, "ladder": "socket 1 dns 1 wifi 1"}
+    state, taken = climb(5 * HOUR_MS, from_ms=1000)
+    info = ladder.report(state, 5 * HOUR_MS)
+    assert info["silent_s"] == 5 * 3600 - 1 and len(taken) > 6
+    assert ladder.told(state) == info["ladder"] and len(info["ladder"]) <= 60
 
 
 def test_more_silence_does_not_begin_it_anew():

@@ -63,7 +63,8 @@ def test_the_place_of_a_fault_is_its_innermost_frame():
     micropython = 'Traceback (most recent call last):\n  File "bellnode/app.py", line 9, in run\n'
     micropython += '  File "bellnode/link.py", line 120, in _live\nOSError: [Errno 104] ECONNRESET\n'
     assert life.where(micropython) == "link:120"
-    cpython = 'Traceback …:\n  File "/x/y/app.py", line 9, in run\n    await z()\n  File "/x/y/ring.py", line 7, in <module>\n'
+    cpython = 'Traceback …:\n  File "/x/y/app.py", line 9, in run\n    await z()\n'
+    cpython += '  File "/x/y/ring.py", line 7, in <module>\n'
     assert life.where(cpython + "    raise x\nValueError: File a, line b\n") == "ring:7"
     assert life.where("") == ""
 

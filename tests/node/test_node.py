@@ -1,8 +1,9 @@
 """The whole node, without a world: presses, receipts, commands, in virtual time. Both runtimes."""
 
+from story import BOOT, OLD, Story
+
 import bellwire
 from bellnode import alarm, clock, command, happen, health, node, outbox
-from story import BOOT, OLD, Story
 
 
 def test_identity_then_journal_then_send_then_lamp():
@@ -238,3 +239,14 @@ def test_unlisted_inputs_raise():
         except ValueError:
             continue
         raise AssertionError("taken")
+
+
+def test_a_report_is_an_event_and_lights_nothing():
+    story = Story()
+    for state in ("alarm", "restore"):
+        story.give("report", {"crash": "MemoryError", "at": "link:120"}, state)
+    assert [(e["what"], e["state"], e["info"]["at"]) for e in story.events()] == [
+        ("fault", "alarm", "link:120"),
+        ("fault", "restore", "link:120"),
+    ]
+    assert story.lamps == []

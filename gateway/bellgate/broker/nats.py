@@ -106,7 +106,9 @@ logfile_max_num: 3
 max_payload: {MAX_PAYLOAD_BYTES}
 # sync_interval stays at its default (2 min): a power cut may lose what waits in here, and only the receipt "stored"
 # counts for a bell. It sends again until it has one.
-jetstream {{ store_dir: {_quoted(place.folder / "js")}, max_memory_store: 64MB, max_file_store: {MAX_STORE} }}
+# Every bell is a consumer; since 2.15 the server would otherwise refuse the subscription of the 999th.
+jetstream {{ store_dir: {_quoted(place.folder / "js")}, max_memory_store: 64MB, max_file_store: {MAX_STORE},
+  limits {{ default_max_consumers: -1 }} }}
 mqtt {{
   listen: {_quoted(_address(place.host, place.port))}
   ack_wait: "{ACK_WAIT}"

@@ -8,7 +8,8 @@ nothing is connected and all still works.
                          {"radio": false}                the radio's driver is dead
                          {"hang": true}                  the loop blocks for ever: a bug, or a driver that never returns
                          {"adc": 10, "mv": 2000}         the volts at an analogue pin
-                         {"join": [11, 21], "on": 1}     two pins are joined by a wire (a key of a keypad), or parted
+                         {"join": [11, 21], "looks": 3}  a key: two pins are joined until the bell has looked so often,
+                                                         then parted for as many looks; {"parted": [11, 21]} answers
     bell to simulator    {"hello": "b-1", "runtime": "micropython"}  {"lamp": [[0, 255, 0], …]}  {"pin": 2, "level": 1}
                          {"pin": 6, "hz": 2700}          a square wave, 0 when it stops
 """
@@ -33,7 +34,7 @@ class Bus:
         self.pins: dict[int, "Pin"] = {}
         self.levels: dict[int, int] = {}  # what the world does to a pin; it stays when the program makes the pin anew
         self.mv: dict[int, int] = {}
-        self.joined: list[list[int]] = []
+        self.joined: list[list] = []  # type: ignore[type-arg]  # [pins, looks while joined, looks while parted]
         self.rssi = -60
         self.wifi = True
         self.radio = True
@@ -121,9 +122,7 @@ class Bus:
         if "adc" in said:
             self.mv[said["adc"]] = said["mv"]
         if "join" in said:
-            self.joined = [pair for pair in self.joined if pair != said["join"]]
-            if said["on"]:
-                self.joined.append(said["join"])
+            self.joined.append([said["join"], said["looks"], said["looks"]])
         if "pin" in said:
             self.levels[said["pin"]] = said["level"]
             if said["pin"] in self.pins:
@@ -167,17 +166,25 @@ class Pin:
     def value(self, level: int | None = None) -> int | None:
         """The level; or set it, and tell the simulator."""
         if level is None:
-            for pair in BUS.joined:
-                if self.number in pair:
-                    other = BUS.pins.get(pair[0] if pair[1] == self.number else pair[1])
-                    if other is not None and other._mode in (self.OUT, self.OPEN_DRAIN) and not other._level:
-                        return 0
-            return self._level
+            return 0 if BUS.joined and self._pulled_low() else self._level
         if int(level) != self._level:
             self._level = int(level)
             if self._mode != self.OPEN_DRAIN:  # the rows of a keypad, forty times a second
                 BUS.say({"pin": self.number, "level": self._level})
         return None
+
+    def _pulled_low(self) -> bool:
+        for wire in BUS.joined:
+            pins, closed, _ = wire
+            if self.number in pins:
+                other = BUS.pins.get(pins[0] if pins[1] == self.number else pins[1])
+                if other is not None and other._mode in (self.OUT, self.OPEN_DRAIN) and not other._level:
+                    wire[1 if closed else 2] -= 1
+                    if not wire[2]:
+                        BUS.joined.remove(wire)
+                        BUS.say({"parted": pins})
+                    return closed > 0
+        return False
 
     def irq(self, handler=None, trigger: int = IRQ_FALLING | IRQ_RISING) -> None:  # type: ignore[no-untyped-def]
         """Call handler(pin) on the edges in `trigger`."""

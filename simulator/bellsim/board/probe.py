@@ -2,8 +2,8 @@
 
 The firmware knows nothing of it. The simulator imports it before the firmware, see `latency` and `outage`.
 
-    simulator to bell    {"skip_ms": 1000}      the bell's clock moves on; only with `board/skipping_time.py` as `time`
-    bell to simulator    {"journal_us": 512}    from the button's edge to the last flash operation before the lamp changed
+    simulator to bell    {"skip_ms": 1000}      the bell's clock moves on; only with skipping_time.py as its `time`
+    bell to simulator    {"journal_us": 512}    from the edge to the last flash operation before the lamp changes
                          {"skipped_ms": 1000}   in all, after what had become due has run
 """
 
@@ -46,12 +46,12 @@ def stamp_flash():
             stamps.edge_us, stamps.flash_us = _now_us(), None
         drive(pin, level)
 
-    def on_write(partition, at, data):
-        write(partition, at, data)
+    def on_write(*given):
+        write(*given)
         stamps.flash_us = _now_us()
 
-    def on_read(partition, block, buffer, offset=0):
-        read(partition, block, buffer, offset)
+    def on_read(*given):
+        read(*given)
         if stamps.flash_us is not None:
             stamps.flash_us = _now_us()
 
@@ -70,6 +70,7 @@ def stamp_flash():
 def skip_when_told():
     """From now on the simulator may move the clock on."""
     hear = machine.BUS._hear
+    telling = []
 
     async def tell(total_ms):
         await asyncio.sleep(SETTLE_S)
@@ -78,7 +79,9 @@ def skip_when_told():
     def on_hear(line):
         if b'"skip_ms"' in line:
             total_ms = time.skip(int(line.split(b":")[1].split(b"}")[0]))
-            asyncio.create_task(tell(total_ms))
+            telling.append(asyncio.create_task(tell(total_ms)))
+            if len(telling) > 1:
+                telling.pop(0)  # it is done: the simulator waits for each
         else:
             hear(line)
 
