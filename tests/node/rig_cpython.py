@@ -5,6 +5,7 @@ which has a deadline and no fixed sleep. Every process is ended by its own handl
 """
 
 import base64
+import contextlib
 import datetime
 import json
 import os
@@ -344,3 +345,16 @@ class World:
             gateway.stop()
         for broker in self.brokers:
             broker.stop()
+
+
+@contextlib.contextmanager
+def a_world(folder, **how):
+    """A World whose failures tell what the lamp showed and what the bell said; ended whatever happens."""
+    needs_real_parts()
+    world = World(folder, **how)
+    try:
+        yield world
+    except AssertionError as failed:
+        raise AssertionError(f"{failed}\nlamp: {world.bell.bus.rungs}\nUART:\n{world.bell.uart()}") from failed
+    finally:
+        world.end()

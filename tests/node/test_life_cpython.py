@@ -1,24 +1,11 @@
 """The bell's own illness, on MicroPython with a real broker: crash loops, hangs, faults, dead names, no radio."""
 
-import contextlib
 import json
 import signal
 
-from rig_cpython import World, needs_real_parts, until
+from rig_cpython import a_world, until
 
 WDT_MS = 4000  # in place of 30 s, so that nobody has to wait; the loop turns once a second
-
-
-@contextlib.contextmanager
-def a_world(folder, **how):
-    needs_real_parts()
-    world = World(folder, **how)
-    try:
-        yield world
-    except AssertionError as failed:
-        raise AssertionError(f"{failed}\nlamp: {world.bell.bus.rungs}\nUART:\n{world.bell.uart()}") from failed
-    finally:
-        world.end()
 
 
 def names(world, **hosts):

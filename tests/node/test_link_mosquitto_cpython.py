@@ -1,24 +1,11 @@
 """The whole bell against a real broker: press, receipt, lamp, and everything that can go wrong in between."""
 
-import contextlib
 import time
 
 import pytest
-from rig_cpython import World, needs_real_parts, until
+from rig_cpython import a_world, until
 
 CLIMB = ["stored", "presented", "acknowledged", "dispatched"]
-
-
-@contextlib.contextmanager
-def a_world(folder, **how):
-    needs_real_parts()
-    world = World(folder, **how)
-    try:
-        yield world
-    except AssertionError as failed:
-        raise AssertionError(f"{failed}\nlamp: {world.bell.bus.rungs}\nUART:\n{world.bell.uart()}") from failed
-    finally:
-        world.end()
 
 
 @pytest.mark.parametrize("runtime", ["micropython", "cpython"])

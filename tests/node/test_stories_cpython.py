@@ -4,7 +4,7 @@ import contextlib
 import json
 import time
 
-from rig_cpython import World, needs_real_parts, until
+from rig_cpython import a_world, until
 
 from bellnode import boards, indicator, pin
 
@@ -22,18 +22,12 @@ DEADLINE_S = 40.0  # other programs may want the machine too
 
 
 @contextlib.contextmanager
-def a_world(folder, settings=None, **enrolled):
-    needs_real_parts()
-    world = World(folder)
-    world.configure(**enrolled)
-    if settings is not None:
-        (world.bell.flash / "settings.json").write_text(json.dumps(settings))
-    try:
+def a_bell(folder, settings=None, **enrolled):
+    with a_world(folder) as world:
+        world.configure(**enrolled)
+        if settings is not None:
+            (world.bell.flash / "settings.json").write_text(json.dumps(settings))
         yield world
-    except AssertionError as failed:
-        raise AssertionError(f"{failed}\nlamp: {world.bell.bus.rungs}\nUART:\n{world.bell.uart()}") from failed
-    finally:
-        world.end()
 
 
 def key(bus, name):
@@ -68,7 +62,7 @@ def tones(lines):
 
 
 def test_a_home_set_from_arming_to_the_alarm_and_a_duress_that_shows_nothing(tmp_path):
-    with a_world(tmp_path, HOME, kind="home-set") as world:
+    with a_bell(tmp_path, HOME, kind="home-set") as world:
         gateway, bus = world.up(), world.bell.bus
 
         def armed(how):
@@ -131,7 +125,7 @@ def answers(gateway, number, **wanted):
 
 
 def test_in_test_mode_a_press_is_a_test_and_a_hold_is_not(tmp_path):
-    with a_world(tmp_path) as world:
+    with a_bell(tmp_path) as world:
         gateway, bus = world.up(), world.bell.bus
         command(gateway, 1, "selftest")
         (report,) = wait_for(lambda: answers(gateway, 1), "the self-test")
@@ -171,7 +165,7 @@ def restarted(world):
 
 
 def test_settings_are_kept_if_they_get_through_and_rolled_back_if_not(tmp_path):
-    with a_world(tmp_path) as world:
+    with a_bell(tmp_path) as world:
         gateway, bus = world.up(), world.bell.bus
         command(gateway, 1, "configure", set={"siren_s": 7, "colour": 1})
         refused = wait_for(lambda: answers(gateway, 1), "the answer")[0]
@@ -200,7 +194,7 @@ def test_settings_are_kept_if_they_get_through_and_rolled_back_if_not(tmp_path):
 
 
 def test_broken_settings_still_alarm_and_are_told(tmp_path):
-    with a_world(tmp_path, {"siren_s": "loud", "night": [22, 7]}) as world:
+    with a_bell(tmp_path, {"siren_s": "loud", "night": [22, 7]}) as world:
         gateway, bus = world.up(), world.bell.bus
         assert gateway.heartbeats()[-1]["faults"] == ["settings"]
         assert 'settings.json: "siren_s"' in world.bell.uart()
