@@ -154,10 +154,17 @@ def hangul_font() -> bool:
     return any(fonts.rglob("Nanum*.ttf")) or any(fonts.rglob("NotoSansCJK*"))
 
 
+def postgresql_server() -> bool:
+    # Debian keeps the server's programs out of the path.
+    return shutil.which("initdb") is not None or any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
 PARTS = (
     Part("mosquitto", "the second broker", lambda: shutil.which("mosquitto", path=environment()["PATH"]) is not None),
+    Part("postgresql", "the second database", postgresql_server),
     Part("chromium", "the tests of the page", lambda: shutil.which("chromium") is not None),
     Part("fonts-nanum", "Hangul in the page's pictures", hangul_font),
+    Part("openssl", "a second opinion on our signatures", lambda: shutil.which("openssl") is not None),
 )
 
 

@@ -9,14 +9,17 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from bellgate import enrolment, pki
+from bellgate import clock, enrolment, pki
 from bellgate.config import Config
 from bellgate.config_values import is_address
 from bellgate.enrolment import BrokerAddress, Enrolment
 from bellgate.errors import EnrolmentError
-from bellgate.store import Store, Tx, bells
+from bellgate.store import Store, Tx, audit, bells
 from bellwire import KINDS, valid_name
 
+# In the record: whoever may run this command is the machine's administrator. A change that cannot be written down there
+# is not made.
+BY = "command line"
 MAX_TEXT_CHARS = 200  # a Korean road address with building, floor and unit takes about 60
 
 
@@ -90,6 +93,7 @@ def enrol(
             key_der=_text(issued.key_der),
             brokers=addresses(config),
         )
+        audit.demand(tx, now_ms, None, BY, "enrolled", {"bell_id": bell_id, "site": new.site})
         if out is not None:
             path = out / f"{bell_id}.json" if out.is_dir() else out
             enrolment.write(made, path)
@@ -106,7 +110,12 @@ def enrol(
 
 def revoke(store: Store, bell_id: str) -> None:
     """Take a bell's right to speak away: the gateway refuses it at once, the broker within seconds."""
-    store.write_now(lambda tx: bells.set_state(tx, bell_id, bells.REVOKED))
+
+    def job(tx: Tx) -> None:
+        bells.set_state(tx, bell_id, bells.REVOKED)
+        audit.demand(tx, clock.now_ms(), None, BY, "revoked", {"bell_id": bell_id})
+
+    store.write_now(job)
 
 
 def addresses(config: Config) -> list[BrokerAddress]:

@@ -16,6 +16,7 @@ from bellgate.config_values import split_host_port
 from bellgate.errors import AnsimbellError
 from bellgate.pki import Authority
 from bellgate.store import audit, bells, open_store
+from bellgate.targets import open_targets
 
 CONNECT_S = 5.0
 
@@ -35,11 +36,12 @@ class Finding:
 
 def examine(config: Config) -> list[Finding]:
     """Everything that a start needs. Changes nothing but a broker certificate that lacks an advertised name."""
-    running = _is_running(config)
+    running = is_running(config)
     findings = [
         _finding("data folder", lambda: f"{config.data_dir}{', a gateway runs with it' if running else ''}"),
         _finding("database", lambda: _database(config)),
         _finding("certificates", lambda: _certificates(config)),
+        _finding("targets", lambda: _targets(config)),
     ]
     if config.mqtt.embedded:
         findings.append(_finding("broker program", lambda: nats.version(nats.program())))
@@ -60,7 +62,8 @@ def _finding(name: str, job: Callable[[], str]) -> Finding:
         return Finding(name, False, str(error))
 
 
-def _is_running(config: Config) -> bool:
+def is_running(config: Config) -> bool:
+    """True if a gateway runs with this data folder."""
     try:
         process.hold_folder(config.data_dir).close()
     except AnsimbellError:
@@ -76,6 +79,12 @@ def _database(config: Config) -> str:
         raise AnsimbellError(f"the record was changed from outside at entry {broken}: compare it with a backup")
     active = sum(bell.state == bells.ACTIVE for bell in listed)
     return f"whole; {active} bells may speak; the record fits together"
+
+
+def _targets(config: Config) -> str:
+    """Made, not started: keys and certificates that cannot be used are found here."""
+    made = open_targets(config, open_store(config.store.url, config.data_dir), Clock())
+    return f"{len(made)} that something is sent to, {len(config.targets) - len(made)} on screen"
 
 
 def _certificates(config: Config) -> str:

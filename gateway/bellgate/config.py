@@ -7,42 +7,49 @@ import difflib
 import itertools
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bellgate.config_dc09 import Dc09Premises, Dc09Receiver
+from bellgate.config_keeping import AuditSection, BackupSection, RetentionSection
+from bellgate.config_policy import (
+    CalendarSection,
+    GroupSection,
+    PersonSection,
+    PolicyConfig,
+    PolicyStep,
+    ShiftSection,
+    StationSection,
+)
+from bellgate.config_targets import KINDS, Target
 from bellgate.config_values import (
     Advertise,
     Broker,
     GatewayId,
-    HttpUrl,
     Listen,
-    Name,
-    Secret,
+    Section,
     StoreUrl,
+    TargetSection,
     is_unspecified,
     split_host_port,
 )
-from bellgate.core import escalation
 from bellgate.errors import ConfigError
+from bellgate.policies import Policies
+from bellgate.roster import Roster
 
 FILE_NAME = "gateway.toml"
-EVERY_TARGET = "*"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class GatewaySection(_Section):
+class GatewaySection(Section):
     """[gateway]"""
 
     id: GatewayId
     data_dir: Annotated[str, Field(min_length=1)] = "."
 
 
-class ConsoleSection(_Section):
+class ConsoleSection(Section):
     """[console]"""
 
     listen: Listen = "127.0.0.1:8080"
@@ -58,7 +65,7 @@ class ConsoleSection(_Section):
         return split_host_port(self.listen)[1]
 
 
-class MqttSection(_Section):
+class MqttSection(Section):
     """[mqtt]"""
 
     broker: Broker = "embedded"
@@ -94,59 +101,10 @@ class MqttSection(_Section):
         return [split_host_port(text) for text in self.advertise]
 
 
-class StoreSection(_Section):
+class StoreSection(Section):
     """[store]"""
 
     url: StoreUrl = "sqlite:///ansimbell.db"
-
-
-class ConsoleTarget(_Section):
-    """[[target]] kind = "console": the pages of this gateway."""
-
-    name: Name
-    kind: Literal["console"]
-    test: bool = True
-
-
-class WebhookTarget(_Section):
-    """[[target]] kind = "webhook": a POST with a Standard Webhooks signature."""
-
-    name: Name
-    kind: Literal["webhook"]
-    url: HttpUrl
-    secret: Secret
-    test: bool = False
-    timeout_s: Annotated[float, Field(ge=1, le=60)] = 10
-
-
-Target = Annotated[ConsoleTarget | WebhookTarget, Field(discriminator="kind")]
-
-
-class PolicyStep(_Section):
-    """[[policy.step]]: whom to tell, so many seconds after the incident opened."""
-
-    after_s: Annotated[int, Field(ge=0, le=3600)]
-    targets: list[str] = Field(min_length=1)
-
-
-class PolicyConfig(_Section):
-    """[[policy]]: steps in order of time; the last one is repeated until somebody acknowledges."""
-
-    name: Name
-    repeat_s: Annotated[int, Field(ge=1, le=3600)] = 60
-    step: list[PolicyStep] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        times = [step.after_s for step in self.step]
-        if times[0] != 0:
-            raise ValueError(f"policy {self.name!r}: the first step must have after_s = 0, an alarm never waits")
-        for earlier, later in itertools.pairwise(times):
-            if later <= earlier:
-                raise ValueError(
-                    f"policy {self.name!r}: after_s must rise from step to step, but {later} follows {earlier}"
-                )
-        return self
 
 
 class Config(BaseModel):
@@ -159,27 +117,22 @@ class Config(BaseModel):
     console: ConsoleSection = ConsoleSection()
     mqtt: MqttSection
     store: StoreSection = StoreSection()
+    audit: AuditSection = AuditSection()
+    backup: BackupSection = BackupSection()
+    retention: RetentionSection = RetentionSection()
     targets: list[Target] = Field(default=[], alias="target")
+    calendar: CalendarSection = CalendarSection()
+    people: list[PersonSection] = Field(default=[], alias="person")
+    stations: list[StationSection] = Field(default=[], alias="station")
+    shifts: list[ShiftSection] = Field(default=[], alias="shift")
+    groups: list[GroupSection] = Field(default=[], alias="group")
     policies: list[PolicyConfig] = Field(default=[], alias="policy")
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
-        for what, names in (
-            ("target", [target.name for target in self.targets]),
-            ("policy", [policy.name for policy in self.policies]),
-        ):
-            for name in names:
-                if names.count(name) > 1:
-                    raise ValueError(f"two {what} sections have the name {name!r}: give each its own")
-        known = [target.name for target in self.targets]
-        for policy in self.policies:
-            for step in policy.step:
-                for name in step.targets:
-                    if name != EVERY_TARGET and name not in known:
-                        raise ValueError(
-                            f"policy {policy.name!r}: there is no target {name!r}.{_did_you_mean(name, known)} "
-                            f"Targets: {', '.join(known) or 'none'}, or {EVERY_TARGET!r} for all"
-                        )
+        policies = self._policies()
+        for fault in itertools.chain(policies.faults(), policies.uncovered()):
+            raise ValueError(fault)
         return self
 
     @property
@@ -187,13 +140,23 @@ class Config(BaseModel):
         """The folder of database, certificates and broker; a relative one counts from gateway.toml's folder."""
         return (self.path.parent / self.gateway.data_dir).resolve()
 
-    def policy(self) -> escalation.Policy:
-        """The escalation policy of every incident: the first [[policy]], or everyone every minute."""
-        if not self.policies:
-            return escalation.DEFAULT
-        first = self.policies[0]
-        steps = tuple(escalation.Step(step.after_s * 1000, tuple(step.targets)) for step in first.step)
-        return escalation.Policy(first.name, steps, first.repeat_s * 1000)
+    @property
+    def checkpoint_dir(self) -> Path:
+        """Where the record's checkpoints go; a relative one counts from data_dir."""
+        return (self.data_dir / self.audit.checkpoints).resolve()
+
+    @property
+    def backup_dir(self) -> Path:
+        """Where backups go; a relative one counts from data_dir."""
+        return (self.data_dir / self.backup.folder).resolve()
+
+    def roster(self) -> Roster:
+        """Who is told when: the [[policy]] sections, or everyone every minute."""
+        return self._policies().roster()
+
+    def _policies(self) -> Policies:
+        targets = [target.name for target in self.targets]
+        return Policies(self.calendar, targets, self.people, self.stations, self.shifts, self.groups, self.policies)
 
 
 def load(path: Path) -> Config:
@@ -222,7 +185,7 @@ def _explain(error: ValidationError, data: dict[str, Any]) -> str:
     faults = error.errors()
     first = faults[0]
     loc = first["loc"]
-    where = loc[:2] + loc[3:] if len(loc) > 2 and loc[0] == "target" and loc[2] in _TAGS else loc
+    where = loc[:2] + loc[3:] if len(loc) > 2 and loc[0] == "target" and loc[2] in KINDS else loc
     key = _key(where)
     kind = first["type"]
     if kind == "extra_forbidden":
@@ -231,7 +194,7 @@ def _explain(error: ValidationError, data: dict[str, Any]) -> str:
     elif kind == "missing":
         text = f"{key!r} is missing. Add it; docs/configuration.md describes each key"
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
-        text = f'{key}.kind must be one of {", ".join(_TAGS)}. Write for example kind = "webhook"'
+        text = f'{key}.kind must be one of {", ".join(KINDS)}. Write for example kind = "webhook"'
     else:
         said = _REMEDIES.get(kind) or first["msg"].removeprefix("Value error, ")
         value = "" if isinstance(first["input"], dict | list) else f" = {_shown(key, first['input'])}"
@@ -240,7 +203,6 @@ def _explain(error: ValidationError, data: dict[str, Any]) -> str:
     return text + (f" (and {more} more fault{'s' if more > 1 else ''} in this file)" if more else "")
 
 
-_TAGS = ("console", "webhook")
 # What pydantic calls a fault: what to write instead. Faults that are not here have words of their own.
 _REMEDIES = {
     "string_type": 'write text in quotes, for example "…"',
@@ -257,7 +219,17 @@ _MODELS: dict[str, type[BaseModel]] = {
     "console": ConsoleSection,
     "mqtt": MqttSection,
     "store": StoreSection,
-    "target": WebhookTarget,
+    "audit": AuditSection,
+    "backup": BackupSection,
+    "retention": RetentionSection,
+    "target": TargetSection,
+    "target.receiver": Dc09Receiver,
+    "target.premises": Dc09Premises,
+    "calendar": CalendarSection,
+    "person": PersonSection,
+    "station": StationSection,
+    "shift": ShiftSection,
+    "group": GroupSection,
     "policy": PolicyConfig,
     "policy.step": PolicyStep,
 }
@@ -266,10 +238,9 @@ _MODELS: dict[str, type[BaseModel]] = {
 def _model_at(where: tuple[int | str, ...], data: dict[str, Any]) -> list[str]:
     names = [str(part) for part in where if isinstance(part, str)]
     if not names:
-        return [*_MODELS][:-1]
+        return [name for name in _MODELS if "." not in name]
     if names == ["target"] and isinstance(where[-1], int):
-        kind = data["target"][where[-1]].get("kind")
-        return [*(ConsoleTarget if kind == "console" else WebhookTarget).model_fields]
+        return [*KINDS[data["target"][where[-1]]["kind"]].model_fields]
     model = _MODELS.get(".".join(names))
     return [*model.model_fields] if model else []
 
@@ -284,7 +255,7 @@ def _key(where: tuple[int | str, ...]) -> str:
 
 def _shown(key: str, value: object) -> str:
     # A mistyped secret is still nearly a secret, and errors end up in logs.
-    return "…" if key.endswith("secret") else repr(value)[:80]
+    return "…" if key.endswith(("secret", ".key")) or ".urls[" in key else repr(value)[:80]
 
 
 def _did_you_mean(name: str, known: list[str]) -> str:
@@ -295,7 +266,7 @@ def _did_you_mean(name: str, known: list[str]) -> str:
 def sections() -> dict[str, dict[str, Any]]:
     """{section: {key: default or None}}: every key that gateway.toml knows, for the docs and their test."""
     listed: dict[str, dict[str, Any]] = {}
-    models: dict[str, type[BaseModel]] = {**_MODELS, "target (console)": ConsoleTarget}
+    models = {**_MODELS, **{f"target ({kind})": model for kind, model in KINDS.items()}}
     for name, model in models.items():
         listed[name] = {
             key: None if field.is_required() else field.default

@@ -10,7 +10,7 @@ import ipaddress
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from bellwire import NAME_CHARS_MAX, valid_name
 
@@ -18,6 +18,12 @@ from bellwire import NAME_CHARS_MAX, valid_name
 GATEWAY_ID_CHARS_MAX = NAME_CHARS_MAX - len("gateway-")
 # Standard Webhooks says 24 to 64 bytes; receivers with 16 exist, and 128 bits cannot be guessed either.
 SECRET_BYTES = (16, 64)
+
+
+class Section(BaseModel):
+    """A section of the file: an unknown key or a value of another type is a fault, never guessed at."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 def split_host_port(text: str) -> tuple[str, int]:
@@ -106,11 +112,18 @@ def _broker(text: str) -> str:
 
 def _store_url(text: str) -> str:
     if text.startswith(("postgresql://", "postgres://")):
-        raise ValueError('PostgreSQL comes with a later release: use "sqlite:///ansimbell.db"')
+        try:
+            named = bool(urlsplit(text).path.strip("/"))
+        except ValueError:
+            named = False
+        if not named:
+            raise ValueError('name the database after the host: "postgresql://ansimbell@db.example/ansimbell"')
+        return text
     path = text.removeprefix("sqlite:///")
     if path == text or path in ("", ":memory:") or "?" in path:
         raise ValueError(
-            'write "sqlite:///ansimbell.db" (in data_dir) or "sqlite:////var/lib/ansimbell/ansimbell.db" (absolute)'
+            'write "sqlite:///ansimbell.db" (in data_dir) or "sqlite:////var/lib/ansimbell/ansimbell.db" (absolute), '
+            'or "postgresql://user@host/database"'
         )
     return text
 
@@ -143,6 +156,19 @@ def check_secret(text: str) -> str:
     return text
 
 
+def _service_url(text: str) -> str:
+    scheme, colon, rest = text.partition("://")
+    if not colon or not rest or not scheme.isascii() or not scheme.replace("+", "").isalnum():
+        raise ValueError('write the URL of a service as apprise knows it, for example "mailtos://…" or "twilio://…"')
+    return text
+
+
+def _cap_name(text: str) -> str:
+    if not text or len(text) > 128 or any(char in " ,<&" or ord(char) < 33 for char in text):
+        raise ValueError("CAP allows neither blanks nor , < & there: write for example \"ansimbell@district.example\"")
+    return text
+
+
 def _text(text: str) -> str:
     if not text.strip() or len(text) > 64 or any(ord(char) < 32 for char in text):
         raise ValueError("write 1 to 64 characters on one line")
@@ -157,3 +183,25 @@ Broker = Annotated[str, AfterValidator(_broker)]
 StoreUrl = Annotated[str, AfterValidator(_store_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Secret = Annotated[str, AfterValidator(check_secret)]
+ServiceUrl = Annotated[str, AfterValidator(_service_url)]
+CapName = Annotated[str, AfterValidator(_cap_name)]
+
+
+class TargetSection(Section):
+    """What every [[target]] has; config_targets.py has the kinds."""
+
+    name: Name
+    test: bool = False
+
+    def takes(self, type_: str, what: str) -> bool:
+        """True if this target is told of such a message at all.
+
+        type_ "ansimbell.signal": what the bell says. "ansimbell.incident": the change of handling, or "unacknowledged"
+        for a round of the escalation. "ansimbell.trouble": the kind of trouble; only who asks for it is told of those.
+        """
+        return type_ != "ansimbell.trouble"
+
+    @property
+    def told_once(self) -> bool:
+        """True if rounds of the escalation reach it only if nothing else of the incident has: it keeps its own list."""
+        return False

@@ -5,10 +5,14 @@
     ├── StoreError            the database cannot be used
     │   ├── NewerDatabase     written by a newer version of this program
     │   ├── DamagedDatabase   failed its integrity check; set aside, never deleted
+    │   ├── DiskFault         the disk is full, read-only or reports errors: starting again would not help
     │   └── StoreBusy         the bounded queue of the writer is full, or a deadline passed
     ├── BrokerError           the broker cannot be started or reached
     ├── EnrolmentError        an enrolment file or request is wrong
+    ├── RecordError           a signature, an export or a backup does not fit what it should
     ├── TargetError           one delivery failed; says why; retried
+    │   ├── TargetRefused     the receiver will never take this message; not retried
+    │   └── TargetWaits       an earlier message has to arrive first; asked again, and no fault of the target
     └── CommandRefused        a person's command on an incident was not carried out
         ├── UnknownIncident   there is none with that number
         ├── StaleVersion      the incident has changed since it was read
@@ -38,6 +42,10 @@ class DamagedDatabase(StoreError):
     """The database failed its integrity check and was set aside."""
 
 
+class DiskFault(StoreError):
+    """The disk is full, read-only, or reports errors."""
+
+
 class StoreBusy(StoreError):
     """The writer's queue is full, or it did not answer in time."""
 
@@ -50,8 +58,20 @@ class EnrolmentError(AnsimbellError):
     """An enrolment request or file is wrong."""
 
 
+class RecordError(AnsimbellError):
+    """A signature, an export or a backup is not what it says it is."""
+
+
 class TargetError(AnsimbellError):
     """One delivery to a target failed; it will be tried again."""
+
+
+class TargetRefused(TargetError):
+    """The receiver will never take this message: trying again would change nothing."""
+
+
+class TargetWaits(TargetError):
+    """Another message has to arrive before this one; nothing was sent."""
 
 
 class CommandRefused(AnsimbellError):

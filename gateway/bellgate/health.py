@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from bellgate.clock import ClockState
+
 # A canary leaves every 5 s; two may be lost to a reconnect before the gateway calls itself ill.
 CANARY_EVERY_S = 5.0
 CANARY_MAX_AGE_MS = 15_000
@@ -22,7 +24,7 @@ def judge(
     writer_fault: str | None,
     broker: str,
     engine_turns: bool,
-    clock_synchronised: bool | None,
+    clock: ClockState,
 ) -> Health:
     """Health from plain facts. canary_age_ms: since the last round trip MQTT → database → back; None: none yet.
 
@@ -35,13 +37,21 @@ def judge(
         canary = (False, f"came back {canary_age_ms // 1000} s ago; it should every {CANARY_EVERY_S:g} s")
     else:
         canary = (True, f"came back {canary_age_ms / 1000:.1f} s ago")
-    clock = {True: "synchronised", False: "not synchronised: times are marked", None: "cannot be asked here"}
     checks = [
         ("broker", not broker, broker or "runs"),
         ("session", listening, "listens" if listening else "not connected to the broker"),
         ("canary", *canary),
         ("database", writer_fault is None, writer_fault or "takes writes"),
         ("engine", engine_turns, "turns" if engine_turns else "stands still: what is due is not carried out"),
-        ("clock", True, clock[clock_synchronised]),
+        ("clock", True, _clock(clock)),
     ]
     return Health(all(ok for _, ok, _ in checks), checks)
+
+
+def _clock(state: ClockState) -> str:
+    by = f" by {state.source}" if state.source else ""
+    if state.synchronised is None:
+        return "cannot be asked here"
+    if not state.synchronised:
+        return "not synchronised: times are marked" + (f" ({state.source} runs)" if state.source else "")
+    return f"synchronised{by}" + ("" if state.err_ms is None else f", at most {state.err_ms} ms off")

@@ -36,14 +36,17 @@ listen = "{listen}"
 advertise = [{advertise}]
 
 [store]
-# "sqlite:///NAME" lies in data_dir, "sqlite:////PATH" is absolute.
-url = "sqlite:///ansimbell.db"
+# "sqlite:///NAME" lies in data_dir, "sqlite:////PATH" is absolute; or "postgresql://USER@HOST/DATABASE".
+url = "{store}"
 
 [[target]]
 # The pages of this gateway.
 name = "console"
 kind = "console"
 """
+
+
+DEFAULT_STORE = "sqlite:///ansimbell.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,13 @@ class Fresh:
 
 
 def create(
-    folder: Path, gateway_id: str | None, console: str, listen: str, advertise: list[str], operator: str
+    folder: Path,
+    gateway_id: str | None,
+    console: str,
+    listen: str,
+    advertise: list[str],
+    operator: str,
+    store: str = DEFAULT_STORE,
 ) -> Fresh:
     """Make an installation in `folder`. gateway.toml comes last: without it there is none. Raises AnsimbellError."""
     file = folder / FILE_NAME
@@ -76,6 +85,7 @@ def create(
             id=gateway_id or _host_name("gateway-1"),
             console=console,
             listen=listen,
+            store=store,
             advertise=", ".join(f'"{entry}"' for entry in advertise or [f"gateway.local:{port}"]),
         )
         aside.unlink(missing_ok=True)
@@ -90,8 +100,8 @@ def create(
         pki.Authority.create(config.data_dir / "pki", config.gateway.id)
         open_authority(config)
         password = people.new_password()
-        with open_store(config.store.url, config.data_dir) as store:
-            store.write_now(lambda tx: people.add_operator(tx, operator, "administrator", password, now_ms()))
+        with open_store(config.store.url, config.data_dir) as opened:
+            opened.write_now(lambda tx: people.add_operator(tx, operator, "administrator", password, now_ms()))
         aside.replace(file)
     except BaseException as error:
         _take_back(folder)

@@ -5,6 +5,7 @@ Everything is EC P-256: the strongest curve that a bell's TLS handles in tens of
     ca.pem ca.der ca.key      the authority: whoever holds ca.key can make bells
     server.pem server.key     the broker: its names are the addresses that bells connect to
     gateway.pem gateway.key   the gateway as a client of the broker, CN=gateway
+    record.pem record.key     signs checkpoints of the record, exports and backups; made when it is first needed
 
 A bell's own key is never kept here; it exists in its enrolment file only.
 """
@@ -30,6 +31,8 @@ NOT_BEFORE = datetime(1999, 12, 30, tzinfo=UTC)
 # The last year that X.509 writes with two digits: every TLS stack reads it, and a bell on a wall outlives ten years.
 NOT_AFTER = datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC)
 GATEWAY_NAME = "gateway"
+# RFC 9336: signs documents, and nothing else. It opens no TLS connection.
+DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,28 @@ class Authority:
         builder = builder.add_extension(x509.SubjectAlternativeName(wanted), critical=False)
         _write_pair(self.folder, "server", Issued(key, builder.sign(self._ca.key, hashes.SHA256())))
         return True
+
+    @property
+    def ca(self) -> x509.Certificate:
+        """The authority's certificate."""
+        return self._ca.certificate
+
+    def signer(self) -> Issued:
+        """The key that signs records, and its certificate; made when it is first asked for."""
+        if not self.path("record.pem").exists() or not self.path("record.key").exists():
+            key = ec.generate_private_key(ec.SECP256R1())
+            builder = self._leaf(
+                _name(f"record of {self._ca.certificate.subject.rfc4514_string()[3:]}"), key, DOCUMENT_SIGNING
+            )
+            _write_pair(self.folder, "record", Issued(key, builder.sign(self._ca.key, hashes.SHA256())))
+        return self._read("record")
+
+    def not_after(self) -> dict[str, datetime]:
+        """{certificate: its last moment} of every certificate that is there."""
+        return {
+            path.stem: x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+            for path in sorted(self.folder.glob("*.pem"))
+        }
 
     def fingerprint(self, name: str) -> str:
         """SHA-256, hex, of the certificate `name` ("ca", "server" or "gateway")."""

@@ -7,12 +7,13 @@ import secrets
 import signal
 import socket
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import structlog
 import uvicorn
 
-from bellgate import process
+from bellgate import disk, process
 from bellgate.admission import open_authority
 from bellgate.broker.canary import LISTENING_FACT, Canary
 from bellgate.broker.embedded import EmbeddedBroker
@@ -24,18 +25,20 @@ from bellgate.console.app import create_app
 from bellgate.console.deps import Deps
 from bellgate.console.live import Hub
 from bellgate.engine import Engine
-from bellgate.errors import ConfigError
+from bellgate.errors import ConfigError, StoreError
 from bellgate.health import CANARY_EVERY_S, Health, judge
+from bellgate.housekeeping import Housekeeping
 from bellgate.metrics import GatewayCollector, registry
-from bellgate.pipeline import Inbound, Pipeline
+from bellgate.pipeline import Inbound, Pipeline, news
 from bellgate.ports import fault as port_fault
-from bellgate.store import Tx, bells, facts, open_store
+from bellgate.store import Store, Tx, bells, facts, members, open_store
 from bellgate.targets import open_targets
 
 STOP_S = 15.0  # systemd's default is 90 s; a person at a terminal waits less
 # Pages, API and streams together; a station has a few screens, and a script in a loop must not eat the Pi.
 CONNECTIONS_MAX = 500
 _CLIENT_FACT = "mqtt_client"
+JOIN_S = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -56,6 +59,7 @@ class Gateway:
         self._stack = contextlib.AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._ready = False
+        self._heard = 0  # the newest canary that came from the broker, stored or not
 
     async def start(self) -> None:
         """Start everything. Raises AnsimbellError saying what is wrong and what to do."""
@@ -71,6 +75,8 @@ class Gateway:
 
     async def _start(self) -> None:
         config, stack = self.config, self._stack
+        if disk.before_start(config.data_dir):
+            _log.error("reserve_given_up", folder=str(config.data_dir))
         held = process.hold_folder(config.data_dir)
         stack.callback(held.close)
         listener = _listen(config)
@@ -88,10 +94,11 @@ class Gateway:
             revision, listed = await store.read(lambda tx: (bells.revision(tx), bells.all_bells(tx)))
             await asyncio.to_thread(self._broker.start, listed)
 
+        await self._join(store)
         self._hub = hub = Hub()
         self._canary = canary = Canary(config.gateway.id)
-        self._engine = engine = Engine(store, self._clock, open_targets(config))
-        client_id, listening = await store.write(_client)
+        self._engine = engine = Engine(store, self._clock, open_targets(config, store, self._clock))
+        client_id, listening = await store.write(partial(_client, config.gateway.id))
         self._session = session = Session(
             config.mqtt.address,
             f"gateway-{config.gateway.id}-{client_id}",
@@ -104,16 +111,25 @@ class Gateway:
             store, config, self._clock, session.publish, hub.publish, engine.wake, canary.keep
         )
         stack.callback(pipeline.stop)
+        store.listen(self._told)
         await engine.start(pipeline)
         stack.push_async_callback(engine.stop)
         session.start()
         stack.push_async_callback(asyncio.to_thread, session.stop)
 
         watch = BrokerWatch(store, pipeline, self._broker, session, self._clock, revision)
-        collector = GatewayCollector(store, pipeline, engine, session, canary, watch.counts)
+        pipeline.know(await store.read(bells.all_bells))
+        self._housekeeping = housekeeping = Housekeeping(store, pipeline, config, self._clock, authority, watch.shelter)
+        collector = GatewayCollector(
+            store, pipeline, engine, session, canary, watch.counts, self.health, housekeeping
+        )
         deps = Deps(store, pipeline, config, self._clock, self.health, registry(collector), hub)
         await self._serve(create_app(deps), listener)
-        for name, work in (("canary", self._send_canaries()), ("watch", watch.run())):
+        for name, work in (
+            ("canary", self._send_canaries()),
+            ("watch", watch.run()),
+            ("housekeeping", housekeeping.run()),
+        ):
             self._tasks.append(asyncio.create_task(work, name=name))
         stack.push_async_callback(self._end_tasks)
         _log.info("started", gateway=config.gateway.id, console=f"http://{config.console.listen}", pid=os.getpid())
@@ -129,10 +145,30 @@ class Gateway:
             writer_fault=self._pipeline.store_fault,
             broker=broker,
             engine_turns=self._engine.alive(),
-            clock_synchronised=self._clock.synchronised(),
+            clock=self._clock.state(),
         )
 
+    def _told(self, text: str) -> None:
+        """Another gateway on the database has changed something: our pages show it too."""
+        event = self._store.read_now(partial(_news, text))
+        if event is not None:
+            self._hub.publish(event)
+
+    async def _join(self, store: Store) -> None:
+        """Be this gateway for the database, as soon as it has noticed that our last process is gone."""
+        end_s = asyncio.get_running_loop().time() + JOIN_S
+        while True:
+            try:
+                await store.write(lambda tx: members.join(tx, self.config.gateway.id, self._clock.now_ms()))
+                return
+            except StoreError:
+                if asyncio.get_running_loop().time() > end_s:
+                    raise
+                await asyncio.sleep(0.1)
+
     def _take(self, inbound: Inbound) -> None:
+        if inbound.topic == self._canary.topic:
+            self._heard = self._canary.read(inbound.payload) or self._heard
         self._pipeline.take(inbound)
 
     async def _serve(self, app: Any, listener: socket.socket) -> None:
@@ -161,8 +197,12 @@ class Gateway:
             await asyncio.sleep(0.01)
 
     async def _send_canaries(self) -> None:
-        """Sends them, and tells systemd what they prove: only a round trip feeds the watchdog."""
-        fed = 0
+        """Sends them, and tells systemd what they prove: only a round trip feeds the watchdog.
+
+        While the disk takes nothing, none can pass the database; then it is enough that they come in, because a new
+        start would not repair the disk, and would lose what is told from memory. /healthz says that it is ill.
+        """
+        fed = heard = 0
         loop = asyncio.get_running_loop()
         next_s = loop.time()
         while True:
@@ -172,6 +212,9 @@ class Gateway:
                     self._ready = True
                     process.tell_systemd("READY=1")
                     _log.info("ready", canary_ms=self._canary.round_trip_ms)
+                process.tell_systemd("WATCHDOG=1")
+            elif self._pipeline.disk_fault and self._heard > heard:
+                heard = self._heard
                 process.tell_systemd("WATCHDOG=1")
             if loop.time() >= next_s:
                 next_s = loop.time() + CANARY_EVERY_S
@@ -236,13 +279,18 @@ def _listen(config: Config) -> socket.socket:
     return listener
 
 
-def _client(tx: Tx) -> tuple[str, str | None]:
-    """(this installation's secret part of the MQTT client id, until when it is known to have listened).
+def _news(text: str, tx: Tx) -> dict[str, Any] | None:
+    return news.read(tx, text)
+
+
+def _client(gateway_id: str, tx: Tx) -> tuple[str, str | None]:
+    """(this gateway's secret part of the MQTT client id, until when it is known to have listened).
 
     Secret, because a broker gives the session to whoever connects with its client id, even to a bell.
     """
-    known = facts.get(tx, _CLIENT_FACT)
+    name = facts.of_gateway(_CLIENT_FACT, gateway_id)
+    known = facts.get(tx, name)
     if known is None:
         known = secrets.token_hex(8)
-        facts.put(tx, _CLIENT_FACT, known)
-    return known, facts.get(tx, LISTENING_FACT)
+        facts.put(tx, name, known)
+    return known, facts.get(tx, facts.of_gateway(LISTENING_FACT, gateway_id))

@@ -212,6 +212,39 @@ def _measured(
 
 
 @app.command()
+def chaos(
+    target: Annotated[str, typer.Option(help="What is killed: gateway.")] = "gateway",
+    kills: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 50,
+    presses: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, spread over the kills.")] = 2_000,
+    store: Annotated[str, typer.Option(help="sqlite, or postgresql (must be installed).")] = "sqlite",
+    gateways: Annotated[int, typer.Option(min=1, max=4, help="How many at once; more than one on PostgreSQL.")] = 1,
+    broker: BrokerOption = "embedded",
+    seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="Of who is killed, and when after its start.")] = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the folder with settings and logs.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Kill gateways at random moments while bells are pressed: is anything lost, told twice, or told late?"""
+    from bellsim.chaos import measure  # noqa: PLC0415
+
+    if target != "gateway":
+        raise typer.BadParameter(f"{target!r} cannot be killed: gateway can", param_hint="--target")
+    _measured(lambda say: measure(kills, presses, store, gateways, broker, seed, say, keep), as_json)
+
+
+@app.command()
+def year(
+    bells: Annotated[int, typer.Option(min=5, max=10_000, help="How many.")] = 200,
+    days: Annotated[int, typer.Option(min=1, max=3_660, help="How many.")] = 365,
+    seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="The same seed brings the same story.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """A year of policies, people and faults on a clock that is moved on: nothing late, forgotten, or told twice."""
+    from bellsim.year.year import measure  # noqa: PLC0415
+
+    _measured(lambda say: measure(bells, days, seed, say), as_json)
+
+
+@app.command()
 def powercut(
     cuts: Annotated[int, typer.Option(min=100, max=10_000_000, help="How many.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="Of the stories; the same seed cuts the same.")] = 1,

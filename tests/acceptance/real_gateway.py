@@ -153,7 +153,13 @@ class Receiver:
 class RealGateway:
     """One installation with one of the BROKERS."""
 
-    def __init__(self, folder: Path, broker: str = "embedded", webhook: Receiver | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker: str = "embedded",
+        webhook: Receiver | None = None,
+        store: str = "sqlite:///ansimbell.db",
+    ) -> None:
         self.folder, self.broker = folder, broker
         self.console_port, self.mqtt_port = free_port(), free_port()
         self.config = folder / "gateway.toml"
@@ -161,7 +167,7 @@ class RealGateway:
         self.mosquitto: Process | None = None
         self.runs = 0
         made = bellgate_here(
-            "init", folder, "--id", "acceptance", "--console", f"127.0.0.1:{self.console_port}",
+            "init", folder, "--store", store, "--id", "acceptance", "--console", f"127.0.0.1:{self.console_port}",
             "--mqtt", f"127.0.0.1:{self.mqtt_port}", "--advertise", f"127.0.0.1:{self.mqtt_port}", "--json",
         )  # fmt: skip
         self.first_operator = json.loads(made)

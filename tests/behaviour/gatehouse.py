@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from bellgate import clock
 from bellgate.config import load
 from bellgate.core.incident import Command, Presented
 from bellgate.engine import Engine
@@ -42,12 +43,18 @@ START_MS = 1_795_430_400_000
 WAIT_S = 20.0
 
 
-class Clock:
+class Clock(clock.Clock):
+    """at_ms: what the wall says. Time passes when it is changed, unless by `set_by`: then somebody set the clock."""
+
     def __init__(self, at_ms: int = START_MS) -> None:
         self.at_ms = at_ms
+        self.set_ms = 0
+        super().__init__(lambda: self.at_ms, lambda: self.at_ms - self.set_ms)
+        self.now_ms()
 
-    def now_ms(self) -> int:
-        return self.at_ms
+    def set_by(self, by_ms: int) -> None:
+        self.set_ms += by_ms
+        self.at_ms += by_ms
 
     def synchronised(self) -> bool:
         return True

@@ -14,6 +14,7 @@ from gatehouse import SECRET, Bell, Clock, Gatehouse
 from station import WAIT_S, Station, until
 
 from bellgate import engine as engine_module
+from bellgate import lanes
 from bellgate.engine import Engine
 from bellgate.store import deliveries, dues
 from bellgate.targets import open_targets
@@ -36,7 +37,7 @@ def running(gate: Gatehouse) -> Iterator[Engine]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    engine = gate.engine = Engine(gate.store, gate.clock, open_targets(gate.config))
+    engine = gate.engine = Engine(gate.store, gate.clock, open_targets(gate.config, gate.store, gate.clock))
     asyncio.run_coroutine_threadsafe(engine.start(gate.pipeline), loop).result(WAIT_S)
     try:
         yield engine
@@ -162,7 +163,7 @@ def test_slow_target_delays_no_other(tmp_path: Path, station: Station) -> None:
             gate.press(bell)
         until(lambda: states(gate, "station") == ["delivered"] * 40, "not delivered")
         assert states(gate, "slow") == ["pending"] * 40
-        until(lambda: len(slow.requests) == engine_module.SENDING_MAX, "not as many at once")
+        until(lambda: len(slow.requests) == lanes.SENDING_MAX, "not as many at once")
         let_go.set()
         until(lambda: states(gate, "slow") == ["delivered"] * 40, "not delivered")
     assert len(slow.ids()) == len(set(slow.ids())) == 40
@@ -217,7 +218,7 @@ def test_message_is_given_up_after_a_day_and_that_is_trouble(tmp_path: Path) -> 
         until(lambda: states(gate, "station") == ["failed"], "not failed")
         gate.command(1, "dispatch")
         until(lambda: states(gate, "station") == ["failed"] * 2, "not failed")
-        gate.clock.at_ms += engine_module.DEAD_AFTER_MS
+        gate.clock.at_ms += lanes.DEAD_AFTER_MS
         until(lambda: states(gate, "station") == ["dead"] * 2, "not given up")
         until(lambda: ("delivery_dead", "station") in gate.troubles(), "no trouble")
         sent = len(station.requests)
@@ -231,7 +232,7 @@ def test_message_is_given_up_after_a_day_and_that_is_trouble(tmp_path: Path) -> 
 def test_more_than_memory_holds_waits_in_the_table(
     tmp_path: Path, station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "LANE_MAX", 5)
+    monkeypatch.setattr(lanes, "LANE_MAX", 5)
     let_go = threading.Event()
     station.reply = lambda _: 204 if let_go.wait(WAIT_S) else 500
     gate = Gatehouse(tmp_path / "gate", target("station", station.url))
@@ -239,7 +240,7 @@ def test_more_than_memory_holds_waits_in_the_table(
     with running(gate) as engine:
         for _ in range(60):
             gate.press(bell)
-        until(lambda: len(station.requests) == engine_module.SENDING_MAX, "not as many at once")
+        until(lambda: len(station.requests) == lanes.SENDING_MAX, "not as many at once")
         assert engine.counters()["waiting"] <= 5
         let_go.set()
         until(lambda: states(gate, "station") == ["delivered"] * 60, "not delivered")
@@ -268,12 +269,12 @@ def test_clock_that_is_set_back_keeps_nobody_waiting(tmp_path: Path, station: St
     with running(gate):
         gate.press(gate.enrol(Bell()))
         until(lambda: len(station.requests) == 1, "not told")
-        gate.clock.at_ms -= 86_400_000
+        gate.clock.set_by(-86_400_000)
         until(lambda: ("clock_set_back", "clock") in gate.troubles(), "not noticed")
         gate.clock.at_ms += 60_000
         until(lambda: len(station.requests) == 2, "not told again")
         gate.command(1, "acknowledge")
-        gate.clock.at_ms -= 86_400_000
+        gate.clock.set_by(-86_400_000)
         until(lambda: gate.troubles()["clock_set_back", "clock"]["count"] == 2, "not noticed")
         gate.clock.at_ms += 180_000
         until(lambda: gate.view(1)["owner"] is None, "the acknowledgement never ends")

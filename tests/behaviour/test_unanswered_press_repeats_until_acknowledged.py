@@ -107,7 +107,7 @@ def test_killed_gateway_goes_on_where_it_was(gate: Gatehouse, bell: Bell, tmp_pa
     next_ms = gate.incidents()[0]["escalation"]["next_ms"]
     assert next_ms == START_MS + 2 * MINUTE_MS
     after = gate.killed(tmp_path / "after")
-    assert after.incidents()[0]["escalation"] == {"step": 0, "round": 2, "next_ms": next_ms}
+    assert after.incidents()[0]["escalation"] == {"policy": "default", "step": 0, "round": 2, "next_ms": next_ms}
     after.hear(bell.up, payload)  # the bell sends again what the dead gateway may not have answered
     assert after.count("signal") == 1
     assert after.heard_by(bell) == [(1, "presented" if present else "stored")]

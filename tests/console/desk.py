@@ -19,6 +19,7 @@ import httpx
 import uvicorn
 from prometheus_client import CollectorRegistry
 
+from bellgate.clock import Clock, now_ms, steady_ms
 from bellgate.config import load
 from bellgate.console.app import Deps, create_app
 from bellgate.console.live import Hub
@@ -57,14 +58,12 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
         return pool.submit(asyncio.run, work).result()
 
 
-class HeldClock:
+class HeldClock(Clock):
     """The real time, and as much more as the test lets pass."""
 
     def __init__(self) -> None:
         self.ahead_ms = 0
-
-    def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000 + self.ahead_ms
+        super().__init__(lambda: now_ms() + self.ahead_ms, lambda: steady_ms() + self.ahead_ms)
 
     def synchronised(self) -> bool:
         return True

@@ -18,6 +18,7 @@ PATHS = {
     ("GET", "/api/v1/me", None): None,
     ("GET", "/api/v1/incidents", None): "read",
     ("GET", "/api/v1/incidents/1", None): "read",
+    ("GET", "/api/v1/clock", None): "read",
     ("GET", "/api/v1/bells", None): "bells",
     ("GET", "/api/v1/troubles", None): "troubles",
     ("POST", "/api/v1/incidents/1/acknowledge", "version"): "command",
@@ -28,6 +29,7 @@ PATHS = {
     ("POST", "/api/v1/incidents/1/reopen", "version"): "command",
     ("POST", "/api/v1/incidents/1/close", "disposition"): "command",
     ("POST", "/api/v1/incidents/1/handoff", "to"): "command",
+    ("POST", "/api/v1/incidents/1/merge", "into"): "command",
     ("POST", "/api/v1/incidents/1/note", "text"): "command",
     ("POST", "/api/v1/incidents/1/presented", "presented"): "present",
 }
@@ -36,6 +38,7 @@ BODIES = {
     "version": COMMAND,
     "disposition": COMMAND | {"disposition": "genuine"},
     "to": COMMAND | {"to": "이서준"},
+    "into": COMMAND | {"into": 2},
     "text": COMMAND | {"text": "문 앞에 개가 있음"},
     "presented": {"console": "page-1", "up_to_signal": 1, "sounding": True},
 }

@@ -114,6 +114,20 @@ def test_somebody_elses_incident_is_offered_and_accepted_by_name(desk: Desk):
     assert act(desk, incident, "handoff", other, to="김하늘", accept=True).status_code == 422
 
 
+def test_two_incidents_that_are_one_are_merged(desk: Desk):
+    token = desk.token()
+    first, second = (desk.press(desk.enrol(bell_id)) for bell_id in ("b-1", "b-2"))
+    assert act(desk, second, "merge", token, into=99).status_code == 404
+    assert act(desk, second, "merge", token, into=second).json()["error"]["code"] == "not_allowed"
+    merged = act(desk, second, "merge", token, into=first).json()
+    assert (merged["handling"], merged["disposition"], merged["merged_into"]) == ("closed", "duplicate", first)
+    kept = desk.view(first)
+    assert kept["signal_count"] == 2 and len({signal["bell_id"] for signal in kept["signals"]}) == 2
+    seen = {"version": kept["version"] - 1, "into": second}
+    answer = desk.post(f"/api/v1/incidents/{first}/merge", seen, token).json()
+    assert answer["error"]["code"] == "stale"
+
+
 def test_presented_needs_sound_and_no_version(desk: Desk):
     token = desk.token()
     bell = desk.enrol()
@@ -140,6 +154,7 @@ WRONG = [
     ("note", {"version": 1, "text": "   "}, "text"),
     ("note", {"version": 1, "text": "x" * 2_001}, "text"),
     ("handoff", {"version": 1}, "accept"),
+    ("merge", {"version": 1}, "into"),
 ]
 
 

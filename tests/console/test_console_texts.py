@@ -44,7 +44,7 @@ def test_everything_that_the_tables_know_has_words():
     wanted = {f"handling.{one}" for one in HANDLING} | {f"disposition.{one}" for one in DISPOSITIONS}
     wanted |= {f"role.{role}" for role in ROLES}
     wanted |= {f"what.{what}" for what, meaning in MEANINGS.items() if meaning.opens}
-    machine = {"present", "expire"}
+    machine = {"present", "expire", "absorb"}
     actions = {action for _, action in TRANSITIONS} - machine
     wanted |= {f"action.{action}" for action in actions} | {f"act.{action}" for action in actions}
     wanted |= {f"trouble.bell_{what}" for what, meaning in MEANINGS.items() if meaning.trouble}

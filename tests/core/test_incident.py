@@ -7,13 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bellgate.core import escalation
-from bellgate.core.effect import ClearDue, Climb, Escalate, Notify, Record, SetDue, TellIncident, TellSignal
+from bellgate.core.effect import ClearDue, Climb, Escalate, Held, Record, SetDue, TellIncident, TellSignal
+from bellgate.core.handling import step
 from bellgate.core.incident import (
     DISPOSITIONS,
     HANDLING,
     LEASE_MS,
+    REPEATS_COUNTED,
     STAGE_OF,
     TRANSITIONS,
+    Absorbed,
     Arrived,
     Command,
     Incident,
@@ -21,9 +24,8 @@ from bellgate.core.incident import (
     LeaseExpired,
     Presented,
     opened_by,
-    step,
 )
-from bellgate.core.signal import read_event
+from bellgate.core.signal import MEANINGS, read_event
 from bellgate.errors import NotAllowed, StaleVersion
 from bellwire import STAGES, WHATS
 
@@ -57,7 +59,10 @@ def asked(incident: Incident, action: str) -> Input:
         return Presented("console", incident.last_signal)
     if action == "expire":
         return LeaseExpired()
-    return Command(action, "김하늘", incident.version, disposition="genuine", to="이바다", text="문이 잠겨 있음")
+    if action == "absorb":
+        return Absorbed(replace(incident, id=8), "김하늘")
+    more = {"disposition": "genuine", "to": "이바다", "text": "문이 잠겨 있음", "into": 8}
+    return Command(action, "김하늘", incident.version, **more)
 
 
 @pytest.mark.parametrize("handling", HANDLING)
@@ -87,6 +92,11 @@ def test_unknown_action_is_not_allowed() -> None:
         step(standing("received"), Command("explode", "김하늘", 1), NOW_MS)
 
 
+def another(what: str, test: bool) -> Incident:
+    """A second incident with three signals, to be merged into the one at hand."""
+    return replace(standing("received"), id=8, what=what, priority=MEANINGS[what].priority, test=test, signals=3)
+
+
 INPUTS = st.one_of(
     st.builds(
         lambda n, what, state: Arrived(signal(n, what, state)),
@@ -96,6 +106,7 @@ INPUTS = st.one_of(
     ),
     st.builds(Presented, st.just("console"), st.integers(0, 50)),
     st.just(LeaseExpired()),
+    st.builds(lambda what, test: Absorbed(another(what, test), "이바다"), st.sampled_from(WHATS), st.booleans()),
     st.builds(
         Command,
         st.sampled_from([*ACTIONS, "nonsense"]),
@@ -105,6 +116,7 @@ INPUTS = st.one_of(
         st.sampled_from([*PEOPLE, None]),
         st.booleans(),
         st.sampled_from([None, "", "메모"]),
+        st.sampled_from([None, 7, 8]),
     ),
 )
 
@@ -133,7 +145,10 @@ def test_what_holds_whatever_people_do(story: list[tuple[Input, int, bool]]) -> 
         assert (after.handling == "closed") == (after.disposition is not None) == (after.closed_ms is not None)
         assert after.disposition in (None, *DISPOSITIONS)
         assert (after.owner is not None) == (after.attended or not after.open)
-        assert after.signals == incident.signals + isinstance(asked_for, Arrived)
+        assert after.signals == incident.signals + isinstance(asked_for, Arrived) + 3 * isinstance(asked_for, Absorbed)
+        assert after.test == incident.test and not (isinstance(asked_for, Absorbed) and asked_for.other.test)
+        assert (after.merged_into is None) or (not after.open and after.disposition == "duplicate")
+        assert incident.priority <= after.priority <= MEANINGS[after.what].priority + REPEATS_COUNTED
         assert (after.handling == "acknowledged") == (after.lease_until_ms is not None)
         for one in effects:
             if isinstance(one, Climb):
@@ -148,47 +163,16 @@ def test_what_holds_whatever_people_do(story: list[tuple[Input, int, bool]]) -> 
 def carry(incident: Incident, effects, due: dict[str, int], now_ms: int) -> Incident:
     for one in effects:
         if isinstance(one, Escalate):
-            incident, more = escalation.step(incident, escalation.DEFAULT, now_ms)
+            incident, more = escalation.begin(incident, escalation.DEFAULT, now_ms)
             incident = carry(incident, more, due, now_ms)
+        elif isinstance(one, Held):
+            incident = carry(incident, escalation.held(incident, escalation.DEFAULT), due, now_ms)
         elif isinstance(one, SetDue):
             assert one.due_ms > now_ms
             due[one.kind] = one.due_ms
         elif isinstance(one, ClearDue):
             due.pop(one.kind, None)
     return incident
-
-
-POLICIES = st.lists(st.integers(1, 600_000), max_size=4).flatmap(
-    lambda gaps: st.builds(
-        escalation.Policy,
-        st.just("p"),
-        st.just(tuple(escalation.Step(sum(gaps[:n]), (f"t{n}",)) for n in range(len(gaps) + 1))),
-        st.integers(1_000, 3_600_000),
-    )
-)
-
-
-@given(POLICIES, st.integers(2, 30))
-def test_escalation_never_ends_while_nobody_holds_it(policy: escalation.Policy, rounds: int) -> None:
-    incident = standing("received")
-    now_ms = NOW_MS
-    told = []
-    for number in range(rounds):
-        incident, effects = escalation.step(incident, policy, now_ms)
-        (notify,) = [one for one in effects if isinstance(one, Notify)]
-        (due,) = [one for one in effects if isinstance(one, SetDue)]
-        assert notify.round == number and due.kind == "escalation"
-        assert now_ms < due.due_ms <= now_ms + max(600_000, policy.repeat_ms)
-        told.append(notify.targets[0])
-        now_ms = due.due_ms
-    last = len(policy.steps) - 1
-    assert told == [f"t{min(number, last)}" for number in range(rounds)]
-
-
-@pytest.mark.parametrize("handling", [one for one in HANDLING if one not in ("received", "presented")])
-def test_attended_and_closed_incidents_escalate_no_further(handling: str) -> None:
-    incident = standing(handling)
-    assert escalation.step(incident, escalation.DEFAULT, NOW_MS) == (incident, ())
 
 
 def test_acknowledgement_is_a_promise_for_three_minutes() -> None:
@@ -250,3 +234,67 @@ def test_heaviest_signal_names_the_incident_and_nothing_makes_it_lighter(whats: 
         incident = after
     if "duress" in whats:
         assert incident.what == "duress" and incident.duress and incident.silent
+
+
+def test_each_further_press_raises_the_priority_a_little_and_never_above_a_heavier_kind() -> None:
+    incident = standing("received")
+    seen = [incident.priority]
+    for number in range(2, 20):
+        incident, _ = step(incident, Arrived(signal(number)), NOW_MS)
+        seen.append(incident.priority)
+    assert seen == [80 + min(n, 9) for n in range(19)] and incident.signals == 19
+    duress, _ = step(standing("received"), Arrived(signal(2, "duress")), NOW_MS)
+    assert duress.priority > incident.priority
+    for what, state in (("cancel", "alarm"), ("contact", "alarm"), ("battery", "alarm"), ("panic", "restore")):
+        assert step(standing("received"), Arrived(signal(2, what, state)), NOW_MS)[0].priority == 80
+
+
+def test_cancel_asks_and_closes_nothing_and_a_new_press_takes_it_back() -> None:
+    asked_to, effects = step(standing("presented"), Arrived(signal(2, "cancel")), NOW_MS)
+    assert asked_to.cancel_asked and asked_to.handling == "presented" and TellSignal() in effects
+    assert not any(isinstance(one, ClearDue) for one in effects)
+    again, _ = step(asked_to, Arrived(signal(3)), NOW_MS)
+    assert not again.cancel_asked
+
+
+def test_tampering_during_an_alarm_is_said_and_the_alarm_stays_what_it_is() -> None:
+    attacked, effects = step(standing("acknowledged"), Arrived(signal(2, "tamper")), NOW_MS)
+    assert attacked.tampered and attacked.what == "panic" and attacked.priority == 81 and TellSignal() in effects
+    opened, _ = step(opened_by(signal(1, "tamper"), "p"), Arrived(signal(1, "tamper")), NOW_MS)
+    assert not opened.tampered and opened.what == "tamper"
+    worse, _ = step(opened, Arrived(signal(2, "panic")), NOW_MS)
+    assert worse.what == "panic" and worse.priority == 80
+
+
+def test_restored_means_the_alarm_itself_and_not_something_else() -> None:
+    incident = standing("acknowledged")
+    assert not step(incident, Arrived(signal(2, "tamper", "restore")), NOW_MS)[0].restored
+    over, _ = step(incident, Arrived(signal(2, "panic", "restore")), NOW_MS)
+    assert over.restored and over.open
+    assert step(over, Arrived(signal(3, "tamper", "restore")), NOW_MS)[0].restored
+    assert not step(over, Arrived(signal(3, "tamper")), NOW_MS)[0].restored
+
+
+def test_merged_incident_ends_as_a_duplicate_and_tells_its_bell_nothing_false() -> None:
+    incident = standing("received")
+    merged, effects = step(incident, Command("merge", "김하늘", incident.version, into=8), NOW_MS)
+    assert (merged.handling, merged.disposition, merged.merged_into) == ("closed", "duplicate", 8)
+    assert ClearDue("escalation") in effects and ClearDue("lease") in effects
+    assert not any(isinstance(one, Climb) for one in effects), "help for this presser goes on under the other number"
+    with pytest.raises(NotAllowed, match="merged into 8"):
+        step(merged, Command("reopen", "김하늘", merged.version), NOW_MS)
+    with pytest.raises(NotAllowed, match="which incident"):
+        step(incident, Command("merge", "김하늘", incident.version), NOW_MS)
+
+
+def test_the_other_one_takes_over_the_heavier_of_both() -> None:
+    incident, other = standing("dispatched"), another("duress", False)
+    after, effects = step(incident, Absorbed(replace(other, silent=True, duress=True), "이바다"), NOW_MS)
+    assert (after.what, after.priority, after.silent, after.duress) == ("duress", 100, True, True)
+    assert Climb("dispatched") in effects, "what is done for one is done for the other"
+    _, effects = step(standing("received"), Absorbed(other, "이바다"), NOW_MS)
+    assert not any(isinstance(one, Climb) for one in effects)
+    with pytest.raises(NotAllowed, match="is a test"):
+        step(incident, Absorbed(another("test", True), "이바다"), NOW_MS)
+    with pytest.raises(NotAllowed, match="itself"):
+        step(incident, Absorbed(incident, "이바다"), NOW_MS)

@@ -155,9 +155,9 @@ def test_canary_is_written_down_inside_the_transaction(tmp_path):
     with open_store("sqlite:///x.db", tmp_path) as store:
         store.write_now(lambda tx: canary.keep(tx, b"rubbish"))
         store.write_now(lambda tx: canary.keep(tx, Canary("seongsu-1").make()[1]))
-        assert store.read_now(lambda tx: facts.get(tx, CANARY_FACT)) is None
+        assert store.read_now(lambda tx: facts.get(tx, facts.of_gateway(CANARY_FACT, "seongsu-1"))) is None
         store.write_now(lambda tx: canary.keep(tx, payload))
-        for name in (CANARY_FACT, LISTENING_FACT):
+        for name in (facts.of_gateway(CANARY_FACT, "seongsu-1"), facts.of_gateway(LISTENING_FACT, "seongsu-1")):
             assert int(store.read_now(lambda tx, name=name: facts.get(tx, name))) > 0
     assert canary.read(payload) == number == 1
     canary.came_back(number)

@@ -115,14 +115,15 @@ def test_bells_incidents_token_revoke(own):
 
 def test_backup_and_export(own, tmp_path):
     bellgate("enrol", "-c", own.path, *BELL, "--bell-id", "b-1", "--out", own.data_dir)
-    copy = tmp_path / "copy.db"
+    copy = tmp_path / "copy"
     said = json.loads(bellgate("backup", "-c", own.path, "--out", copy, "--json")[1])
-    assert said["bytes"] == copy.stat().st_size and stat.S_IMODE(copy.stat().st_mode) == 0o600
-    connection = sqlite3.connect(copy)
+    assert said["bytes"] > 100_000 and stat.S_IMODE((copy / "ansimbell.db").stat().st_mode) == 0o600
+    connection = sqlite3.connect(copy / "ansimbell.db")
     assert connection.execute("SELECT bell_id FROM bell").fetchall() == [("b-1",)]
     connection.close()
     assert "exists already" in refused("backup", "-c", own.path, "--out", copy)
-    assert "cannot be written" in refused("backup", "-c", own.path, "--out", tmp_path / "no" / "copy.db")
+    (tmp_path / "no").touch()
+    assert "cannot be written" in refused("backup", "-c", own.path, "--out", tmp_path / "no" / "copy")
 
     head = json.loads(bellgate("export", "-c", own.path)[1])
     assert (head["v"], head["gateway"], head["incidents"], head["record_broken_at"]) == (1, "test-1", [], None)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellgate.config import ConsoleTarget, WebhookTarget, load
+from bellgate.config import load
+from bellgate.config_targets import ConsoleTarget, WebhookTarget
 from bellgate.core.escalation import DEFAULT
 from bellgate.errors import ConfigError
 
@@ -54,7 +55,7 @@ def test_contracts_shape_is_read(tmp_path):
     assert config.mqtt.embedded and config.mqtt.tls
     assert config.mqtt.address == ("127.0.0.1", 8883)
     assert config.mqtt.advertised == [("gateway.local", 8883)]
-    assert config.policy() == DEFAULT
+    assert config.roster().plan(config.roster().choose("s", "store-bell", "panic"), 0) == DEFAULT
     console, station = config.targets
     assert isinstance(console, ConsoleTarget) and console.test
     assert isinstance(station, WebhookTarget) and not station.test and station.timeout_s == 10
@@ -76,7 +77,7 @@ def test_policy(tmp_path):
             '[[policy.step]]\nafter_s = 20\ntargets = ["*"]\n'
         )
     )
-    policy = load(write(tmp_path, text)).policy()
+    policy = load(write(tmp_path, text)).roster().plan("p", 0)
     assert (policy.name, policy.repeat_ms) == ("p", 2_000)
     assert [(step.after_ms, step.targets) for step in policy.steps] == [(0, ("console",)), (20_000, ("*",))]
 
@@ -101,11 +102,11 @@ FAULTS = [
     ('["gateway.local:8883"]', "[]", ["mqtt.advertise", "at least one"]),
     ('["gateway.local:8883"]', '["0.0.0.0:8883"]', ["mqtt.advertise[1]", "0.0.0.0:8883", "can't connect"]),
     ('["gateway.local:8883"]', '"gateway.local:8883"', ["mqtt.advertise", "list"]),
-    ("sqlite:///ansimbell.db", "postgresql://db/bells", ["store.url", "later release", "sqlite:///"]),
+    ("sqlite:///ansimbell.db", "postgresql://db", ["store.url", "name the database", "postgresql://ansimbell@db.example/ansimbell"]),
     ("sqlite:///ansimbell.db", "ansimbell.db", ["store.url", "'ansimbell.db'", "sqlite:///ansimbell.db"]),
     ('kind = "console"', 'kind = "sms"', ["target[1].kind", "console, webhook"]),
     ('kind = "console"', 'kind = "console"\ntest = "yes"', ["target[1].test", "true or false"]),
-    ('kind = "console"', 'kind = "console"\nurl = "x"', ["target[1].url", "name, kind, test"]),
+    ('kind = "console"', 'kind = "console"\nurl = "x"', ["target[1].url", "name, test, kind"]),
     ("https://station", "ftp://station", ["target[2].url", "https://"]),
     ("whsec_MDEyMzQ1Njc4OTAxMjM0", "whsec_", ["target[2].secret", "16 to 64"]),
     ('name = "station"', 'name = "console"', ["two target sections", "'console'"]),

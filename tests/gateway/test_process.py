@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from workbench import free_port
 
 from bellgate import ports, process
+from bellgate.clock import ClockState
 from bellgate.errors import ConfigError
 from bellgate.health import CANARY_MAX_AGE_MS, judge
 
@@ -59,7 +60,7 @@ WELL = {
     "writer_fault": None,
     "broker": "",
     "engine_turns": True,
-    "clock_synchronised": True,
+    "clock": ClockState(True, "chrony", 12),
 }
 
 
@@ -76,7 +77,7 @@ def test_health_is_the_canary_not_a_process():
         judged = judge(**(WELL | change))
         assert not judged.ok
         assert [one for one, ok, _ in judged.checks if not ok] == [name]
-    assert judge(**(WELL | {"clock_synchronised": False})).ok
+    assert judge(**(WELL | {"clock": ClockState(False, None, None)})).ok
 
 
 @given(
@@ -85,7 +86,7 @@ def test_health_is_the_canary_not_a_process():
     st.none() | st.text(min_size=1),
     st.text(),
     st.booleans(),
-    st.none() | st.booleans(),
+    st.builds(ClockState, st.none() | st.booleans(), st.none() | st.just("chrony"), st.none() | st.integers(0, 16_000)),
 )
 def test_health_is_well_only_if_everything_is(listening, age_ms, writer, broker, turns, clock):
     judged = judge(
@@ -94,7 +95,28 @@ def test_health_is_well_only_if_everything_is(listening, age_ms, writer, broker,
         writer_fault=writer,
         broker=broker,
         engine_turns=turns,
-        clock_synchronised=clock,
+        clock=clock,
     )
     well = listening and age_ms is not None and age_ms <= CANARY_MAX_AGE_MS and writer is None and not broker and turns
     assert judged.ok == well == all(ok for _, ok, _ in judged.checks)
+
+
+def test_health_says_what_the_clock_is_worth():
+    judged = [judge(**(WELL | {"clock": state})) for state in CLOCKS]
+    said = [text for one in judged for name, _, text in one.checks if name == "clock"]
+    assert said == [
+        "synchronised by chrony, at most 12 ms off",
+        "synchronised",
+        "not synchronised: times are marked",
+        "not synchronised: times are marked (chrony runs)",
+        "cannot be asked here",
+    ]
+
+
+CLOCKS = [
+    ClockState(True, "chrony", 12),
+    ClockState(True, None, None),
+    ClockState(False, None, None),
+    ClockState(False, "chrony", None),
+    ClockState(None, None, None),
+]

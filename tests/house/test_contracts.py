@@ -52,7 +52,7 @@ ROOMS = {
     ],
     "bellsim": ["demo"],
 }
-ROOMS["bellgate"] += ["pipeline", "pki", "service", "store", "targets"]
+ROOMS["bellgate"] += ["lanes", "pipeline", "pki", "service", "store", "targets"]
 BREACHES = [
     ("packages", "bellwire/__init__", "bellnode"),
     ("packages", "bellnode/node", "bellgate.errors"),

@@ -1,20 +1,11 @@
 """The SQL of the table groups: what they promise beyond what the stories show."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from bellgate.errors import EnrolmentError, UnknownIncident
-from bellgate.store import Store, audit, bells, dues, facts, incidents, open_store, refusals, troubles
+from bellgate.store import Store, audit, bells, dues, facts, incidents, refusals, troubles
 
 NOW_MS = 1_795_430_400_000
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store("sqlite:///a.db", tmp_path) as opened:
-        yield opened
 
 
 def bell(bell_id: str = "b-7f3a") -> bells.Bell:

@@ -20,6 +20,7 @@ class Canary:
     """Makes canaries and knows which one came back. Any thread."""
 
     def __init__(self, gateway_id: str) -> None:
+        self._gateway_id = gateway_id
         self.topic: str = join(f"gateway-{gateway_id}", "canary", "up")
         self._key = secrets.token_bytes(32)
         self._boot = secrets.token_hex(8)
@@ -83,8 +84,8 @@ class Canary:
         if self.read(payload) is None:
             return
         at = str(now_ms())
-        facts.put(tx, CANARY_FACT, at)
-        facts.put(tx, LISTENING_FACT, at)
+        facts.put(tx, facts.of_gateway(CANARY_FACT, self._gateway_id), at)
+        facts.put(tx, facts.of_gateway(LISTENING_FACT, self._gateway_id), at)
 
     def came_back(self, number: int) -> None:
         """After the commit."""

@@ -4,11 +4,14 @@ Everything here blocks for milliseconds up to a few seconds; the service calls i
 """
 
 import contextlib
+import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -40,6 +43,10 @@ class EmbeddedBroker:
     def __init__(self, config: Config, authority: Authority) -> None:
         host, port = split_host_port(config.mqtt.listen)
         self._place = nats.Place(config.data_dir / "broker", authority.folder, config.gateway.id, host, port)
+        # Where it lives while the disk takes nothing; under systemd RUNTIME_DIRECTORY, which is memory and ours alone.
+        ram = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0] or f"/dev/shm/ansimbell-{os.geteuid()}"
+        self._shelter = replace(self._place, folder=Path(ram) / f"broker-{_short(config.data_dir)}")
+        self._home = self._place
         self._authority = authority
         self._program = nats.program()
         self._version = nats.version(self._program)
@@ -57,6 +64,16 @@ class EmbeddedBroker:
         """The server's process id."""
         return self._process.pid if self._process else None
 
+    @property
+    def sheltered(self) -> bool:
+        """True while it lives in memory."""
+        return self._place is self._shelter
+
+    def shelter(self, on: bool) -> None:
+        """The next start happens in memory, or on the disk again. What waits in the broker does not move: bells send
+        again whatever was not answered."""
+        self._place = self._shelter if on else self._home
+
     def start(self, bells: Iterable[Bell]) -> None:
         """Adopt the server that a killed gateway left behind, if it still fits; else start one. Returns when ready."""
         bells = list(bells)
@@ -66,7 +83,12 @@ class EmbeddedBroker:
             raise BrokerError(
                 f"{self._place.folder}: cannot be written ({error.strerror}). Give the gateway's user the right to"
             ) from None
-        left = self._left_over()
+        other = self._home if self.sheltered else self._shelter
+        if (elsewhere := self._left_over(other)) is not None:
+            _end(elsewhere)
+        if not self.sheltered:
+            shutil.rmtree(self._shelter.folder, ignore_errors=True)
+        left = self._left_over(self._place)
         if left is not None and self._adopt(left, bells):
             return
         if left is not None:
@@ -190,7 +212,7 @@ class EmbeddedBroker:
 
     def _write(self, bells: Iterable[Bell]) -> str:
         """Write the settings file, proved by the server's own check; its digest."""
-        text = self._settings() + nats.permissions(self._place.gateway_id, bells)
+        text = self._settings() + nats.permissions(bells)
         aside = self._place.conf.with_name("nats.conf.new")
         try:
             aside.write_text(text, encoding="utf-8")
@@ -212,17 +234,18 @@ class EmbeddedBroker:
         except (httpx.HTTPError, ValueError, LookupError):
             return None
 
-    def _left_over(self) -> psutil.Process | None:
+    @staticmethod
+    def _left_over(place: nats.Place) -> psutil.Process | None:
         """A server that runs with our settings file, started by a gateway that was killed."""
         try:
-            hinted = psutil.Process(int(self._place.pid.read_text(encoding="ascii")))
-            if _is_server(hinted, self._place.conf):
+            hinted = psutil.Process(int(place.pid.read_text(encoding="ascii")))
+            if _is_server(hinted, place.conf):
                 return hinted
         except (OSError, ValueError, psutil.Error):
             pass
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if _is_server(process, self._place.conf):
+                if _is_server(process, place.conf):
                     return process
         return None
 
@@ -230,6 +253,11 @@ class EmbeddedBroker:
         with contextlib.suppress(OSError):
             status = self._place.log.stat()
             self._log_at, self._log_inode = status.st_size, status.st_ino
+
+
+def _short(folder: Path) -> str:
+    """Two gateways on one machine must not meet in memory."""
+    return hashlib.sha256(str(folder).encode()).hexdigest()[:12]
 
 
 def _is_server(process: psutil.Process, conf: Path) -> bool:

@@ -45,7 +45,7 @@ user {gateway}
 topic read bells/+/+/up
 topic read bells/+/+/status
 topic write bells/+/+/down
-topic readwrite bells/gateway-{id}/canary/up
+topic readwrite bells/+/canary/up
 
 pattern write bells/+/%u/up
 pattern write bells/+/%u/status
@@ -73,7 +73,7 @@ def write(authority: Authority, config: Config, folder: Path, port: int | None) 
             _put(folder / name, authority.path(name).read_bytes(), 0o600 if name.endswith("key") else 0o644)
         conf = folder / "mosquitto.conf"
         _put(conf, _CONF.format(port=chosen, host=host, folder=folder).encode(), 0o644)
-        _put(folder / "acl", _ACL.format(gateway=GATEWAY_NAME, id=config.gateway.id).encode(), 0o600)
+        _put(folder / "acl", _ACL.format(gateway=GATEWAY_NAME).encode(), 0o600)
         _give_to_mosquitto(folder)
     except OSError as error:
         raise BrokerError(f"{error.filename}: cannot be written ({error.strerror}). Give another --out") from None

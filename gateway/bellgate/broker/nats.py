@@ -118,13 +118,13 @@ mqtt {{
     return f"# settings {hashlib.sha256(text.encode()).hexdigest()}\n{text}"
 
 
-def permissions(gateway_id: str, bells: Iterable[Bell]) -> str:
+def permissions(bells: Iterable[Bell]) -> str:
     """Who may connect, and what each may say and hear. A bell that is not active is not in it."""
     # Without the gateway's own subscriptions it would hear nothing; everything else goes by certificate name.
     users = [
         _user(
             GATEWAY_NAME,
-            ["bells.*.*.down", f"bells.gateway-{gateway_id}.canary.up"],
+            ["bells.*.*.down", "bells.*.canary.up"],  # each gateway on this broker has a canary of its own
             ["bells.*.*.up", "bells.*.*.status"],
         )
     ]

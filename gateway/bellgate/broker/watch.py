@@ -15,15 +15,14 @@ from bellgate.broker.session import Session
 from bellgate.clock import Clock
 from bellgate.errors import BrokerError, StoreError
 from bellgate.pipeline import Pipeline
-from bellgate.store import Store, Tx, bells, dues, refusals
+from bellgate.store import Store, Tx, bells, refusals
+from bellgate.store.bells import Bell
 
 EVERY_S = 0.5  # a new bell is let in, and a revoked one cut off, within a second
 # A broker that dies at once again and again is started ever more rarely; a bell waits at most this long for it.
 AGAIN_MAX_S = 30.0
 # Not being connected for a moment is a restart; for longer it is trouble.
 AWAY_GRACE_S = 5.0
-# Like the pipeline's refusals: the line closes itself ten minutes after the last one.
-REFUSALS_CLEAR_MS = 600_000
 # Troubles for refusals of one look at the log; the count in /metrics is exact beyond it.
 LINES_MAX = 5
 
@@ -48,6 +47,7 @@ class BrokerWatch:
         self._revision = revision
         self._again_s = 0.0
         self._next_start_s = 0.0
+        self._moving = asyncio.Lock()
         self._open: set[str] = set()  # troubles that we raised; None of them is known at the start
         self._cleared_old = False
         self._away_since_s: float | None = time.monotonic()
@@ -67,8 +67,29 @@ class BrokerWatch:
                 _log.exception("watch_fault")
             await asyncio.sleep(EVERY_S)
 
+    async def shelter(self, on: bool, bells: list[Bell]) -> bool:
+        """The disk takes nothing: let the embedded broker live in memory; or bring it back. True if it was moved.
+
+        Raises BrokerError; then the next look starts it where it was.
+        """
+        if self._broker is None or self._broker.sheltered == on:
+            return False
+        async with self._moving:
+            await asyncio.to_thread(self._broker.stop)
+            self._broker.shelter(on)
+            try:
+                await asyncio.to_thread(self._broker.start, bells)
+            except BrokerError:
+                self._broker.shelter(not on)
+                raise
+        return True
+
     async def look(self) -> None:
         """One look."""
+        async with self._moving:
+            await self._look()
+
+    async def _look(self) -> None:
         if not self._cleared_old:
             for kind in ("broker_down", "broker_permissions", "not_listening"):
                 await self._pipeline.trouble(kind, "broker", None)
@@ -128,13 +149,13 @@ class BrokerWatch:
         if self._away_since_s is None:
             self._away_since_s = now_s
         elif now_s - self._away_since_s > AWAY_GRACE_S:
-            await self._say("not_listening", f"no bell is heard: {self._session.fault}")
+            await self._say("not_listening", self._session.fault or "?")
 
     async def _refused(self, found: list[Violation]) -> None:
         at_ms = self._clock.now_ms()
         known = {bell.bell_id for bell in await self._store.read(bells.all_bells)}
         subjects = {_bell_named(one.client, known): one.text for one in found}
-        await self._store.write(partial(_count, len(found), list(subjects), at_ms))
+        await self._store.write(partial(_count, len(found), at_ms))
         for subject, text in list(subjects.items())[:LINES_MAX]:
             await self._pipeline.trouble("message_refused", subject, f"acl: {text[:200]}")
 
@@ -150,11 +171,9 @@ class BrokerWatch:
             self._open.add(kind)
 
 
-def _count(count: int, subjects: list[str], at_ms: int, tx: Tx) -> None:
+def _count(count: int, at_ms: int, tx: Tx) -> None:
     for _ in range(count):
         refusals.count(tx, "acl", at_ms)
-    for subject in subjects:
-        dues.put(tx, "clear_refusals", subject, at_ms + REFUSALS_CLEAR_MS)
 
 
 def _bell_named(client: str, known: set[str]) -> str:

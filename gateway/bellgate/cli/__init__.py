@@ -3,7 +3,9 @@
     app            the program, its options, and how an error is told
     setting_up     init enrol revoke token mosquitto
     looking        bells incidents check
-    keeping        backup export
+    keeping        backup restore hold
+    recording      export audit
+    operating      doctor systemd dashboard
     running        run
 
 Exit codes: 0 done · 1 an error that the text explains · 2 wrong usage.

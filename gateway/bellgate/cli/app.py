@@ -55,7 +55,15 @@ def say_json(value: Any) -> None:
 
 def main() -> None:
     """Entry point of the program `bellgate`."""
-    from bellgate.cli import keeping, looking, running, setting_up  # noqa: F401, PLC0415  (each adds its commands)
+    from bellgate.cli import (  # noqa: F401, PLC0415  (each adds its commands)
+        keeping,
+        looking,
+        operating,
+        policies,
+        recording,
+        running,
+        setting_up,
+    )
 
     try:
         app()

@@ -1,109 +1,122 @@
-"""Keeping: backup, export."""
+"""Keeping: backup, restore, hold."""
 
 import contextlib
-import json
-import os
-import sqlite3
-import sys
-from collections.abc import Iterator
+import getpass
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from bellgate import backups, process, record
+from bellgate.admission import open_authority
 from bellgate.cli.app import DEFAULT_CONFIG, ConfigOption, JsonOption, app, say, say_json
 from bellgate.clock import now_ms
-from bellgate.config import load
-from bellgate.errors import StoreError
-from bellgate.store import Store, audit, incidents, open_store
-
-_PAGE = 200  # incidents read at once: a year of them needs no more memory than a day
+from bellgate.config import Config, load
+from bellgate.errors import RecordError, StoreError
+from bellgate.store import audit, holds, open_store
 
 
 @app.command()
 def backup(
-    out: Annotated[Path, typer.Option(help="New file for the copy of the database.")],
+    out: Annotated[
+        Path | None, typer.Option(help="New folder for it (without: one with the time in its name, in backup.folder).")
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """Copy the database while the gateway runs. The copy is whole and can be put in the database's place.
+    """Make a backup while the gateway runs: database, settings, certificates, and a signed list of them.
 
-    It holds the bells' keys: keep it as safe as the gateway. Certificates and gateway.toml are plain files beside it.
+    It holds every key of the installation: keep it as safe as the gateway. A running gateway makes one every hour.
     """
     loaded = load(config)
-    with open_store(loaded.store.url, loaded.data_dir) as store:
-        size = _copy(store.path, out)
+    made = backups.make(loaded, open_authority(loaded), now_ms(), out)
+    size = sum(path.stat().st_size for path in made.folder.rglob("*") if path.is_file())
     if as_json:
-        say_json({"out": str(out), "bytes": size})
+        say_json({"out": str(made.folder), "bytes": size})
     else:
-        say(f"Copied {size} bytes to {out}")
+        say(f"Backup made: {made.folder}, {size} bytes")
 
 
 @app.command()
-def export(
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="BACKUP", help="Folder of the backup.")],
+    into: Annotated[
+        Path | None, typer.Option(help="Make a whole new installation in this folder (a new machine).")
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
-    out: Annotated[str, typer.Option(help="File to write, or - for standard output.")] = "-",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document (there is no other form yet).")] = True,
+    as_json: JsonOption = False,
 ) -> None:
-    """Write every incident with its signals, deliveries and timeline as JSON."""
-    loaded = load(config)
-    with open_store(loaded.store.url, loaded.data_dir) as store, _opened(out) as file:
-        broken_at = store.read_now(audit.verify)
-        head = {"v": 1, "gateway": loaded.gateway.id, "exported_ms": now_ms(), "record_broken_at": broken_at}
-        file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "incidents": [')
-        between = "\n"
-        for view in _incidents(store):
-            file.write(between + json.dumps(view, ensure_ascii=False))
-            between = ",\n"
-        file.write("\n]}\n")
+    """Put a backup back: the same incidents, the same record. The gateway must not run.
 
-
-def _incidents(store: Store) -> Iterator[dict[str, Any]]:
-    """Every incident, the newest first."""
-    before: int | None = None
-    while True:
-        page = store.read_now(lambda tx, before=before: incidents.views(tx, "all", _PAGE, before))  # type: ignore[misc]
-        for row in page:
-            view = store.read_now(lambda tx, number=row["id"]: incidents.view(tx, number))  # type: ignore[misc]
-            if view is not None:
-                yield view
-        if len(page) < _PAGE:
-            return
-        before = page[-1]["id"]
-
-
-@contextlib.contextmanager
-def _opened(out: str) -> Iterator[IO[str]]:
-    if out == "-":
-        yield sys.stdout
+    Without --into the database of the installation is replaced; the present one is set aside, never deleted.
+    """
+    manifest = backups.read(folder)
+    loaded = load(backups.fresh(folder, into) if into is not None else config)
+    if manifest["gateway"] != loaded.gateway.id:
+        raise RecordError(
+            f"{folder}: is a backup of gateway {manifest['gateway']}, not of {loaded.gateway.id}. Take another one, "
+            "or restore it with --into"
+        )
+    with contextlib.closing(process.hold_folder(loaded.data_dir)):
+        aside = backups.put_back(folder, backups.database_of(loaded))
+        _note(loaded, folder, manifest["record"])
+    if as_json:
+        said = {"config": str(loaded.path), "set_aside": aside and str(aside), "rows": manifest["rows"]}
+        say_json(said | {"record": manifest["record"]})
         return
-    try:
-        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            yield file
-    except OSError as error:
-        raise StoreError(f"{out}: cannot be written ({error.strerror}). Give another --out") from None
+    say(
+        f"Restored what stood at {record.when(manifest['made_ms'])}: {manifest['rows']['incident']} incidents, "
+        f"{manifest['rows']['signal']} signals, record up to row {manifest['record']['row']}"
+    )
+    if aside is not None:
+        say(f"The database that stood there: {aside}")
+    say(f"Next: bellgate check -c {loaded.path}, then start the gateway")
 
 
-def _copy(database: Path, out: Path) -> int:
-    """SQLite's own online backup; an existing file is never overwritten."""
+def _note(loaded: Config, backup: Path, stood: dict[str, Any]) -> None:
+    """The restored record holds up to its last row, and the first new one says what happened."""
+    at_ms, detail = now_ms(), {"backup": backup.name, "row": stood["row"]}
+    with open_store(loaded.store.url, loaded.data_dir) as store:
+        broken = store.read_now(audit.verify)
+        head = store.read_now(audit.head)
+        if broken is not None or (head.row, head.hash) != (stood["row"], stood["hash"]):
+            raise RecordError(
+                f"{backup}: the record in it does not fit (row {broken or head.row}). It was put back all the same; "
+                "`bellgate audit verify` says where"
+            )
+        store.write_now(lambda tx: audit.demand(tx, at_ms, None, _me(), record.RESTORED, detail))
+
+
+@app.command()
+def hold(
+    incident: Annotated[int | None, typer.Argument(metavar="INCIDENT", help="Without: list what is held.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why: a file number, who asked for it.")] = None,
+    release: Annotated[bool, typer.Option("--release", help="Let go of it.")] = False,
+    by: Annotated[str | None, typer.Option(help="Who says so, for the record (without: this user).")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep an incident beyond its time, for a court or an investigation; or list what is kept so."""
+    loaded = load(config)
+    if incident is not None and not (reason or "").strip():
+        raise typer.BadParameter("say why: it stands in the record", param_hint="--reason")
+    who, why, at_ms = by or _me(), (reason or "").strip(), now_ms()
+    with open_store(loaded.store.url, loaded.data_dir) as store:
+        if incident is not None:
+            change = holds.release if release else holds.put
+            store.write_now(lambda tx: change(tx, incident, who, why, at_ms))
+        rows = store.read_now(holds.held)
+    if as_json:
+        say_json({"items": rows})
+        return
+    for row in rows:
+        say(f"incident {row['incident_id']}: held since {record.when(row['since_ms'])} by {row['by']}: {row['reason']}")
+    if not rows:
+        say("No incident is held.")
+
+
+def _me() -> str:
     try:
-        os.close(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError:
-        raise StoreError(f"{out}: exists already. Give another --out") from None
-    except OSError as error:
-        raise StoreError(f"{out}: cannot be written ({error.strerror}). Give another --out") from None
-    try:
-        with (
-            contextlib.closing(sqlite3.connect(database)) as source,
-            contextlib.closing(sqlite3.connect(out)) as target,
-        ):
-            source.backup(target, pages=256)
-            target.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
-            found = target.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.Error as error:
-        out.unlink(missing_ok=True)
-        raise StoreError(f"{out}: the copy failed ({error}). Free some space, or give another --out") from None
-    if found != "ok":
-        out.unlink(missing_ok=True)
-        raise StoreError(f"{database}: is damaged ({found}), so no copy was kept. Restore an older backup")
-    return out.stat().st_size
+        return getpass.getuser()
+    except (OSError, KeyError) as error:
+        raise StoreError(f"this user has no name ({error}). Give --by") from None

@@ -11,7 +11,7 @@ from bellgate.broker import mosquitto as mosquitto_files
 from bellgate.cli.app import DEFAULT_CONFIG, ConfigOption, JsonOption, app, say, say_json
 from bellgate.clock import now_ms
 from bellgate.config import load
-from bellgate.store import open_store, people
+from bellgate.store import Tx, audit, open_store, people
 
 
 @app.command()
@@ -25,13 +25,16 @@ def init(
         typer.Option(help="HOST:PORT as the bells reach the broker; several in order of preference."),
     ] = None,
     operator: Annotated[str, typer.Option(help="Name of the first operator, an administrator.")] = "admin",
+    store: Annotated[
+        str, typer.Option(help="Database: a file, or an empty PostgreSQL database as postgresql://USER@HOST/NAME.")
+    ] = installation.DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Make a new installation: settings, certificate authority, database, first operator.
 
     The operator's password is printed once and kept nowhere.
     """
-    made = installation.create(folder, gateway_id, console, mqtt, advertise or [], operator)
+    made = installation.create(folder, gateway_id, console, mqtt, advertise or [], operator, store)
     if as_json:
         say_json({"config": str(made.config.path), "operator": made.operator, "password": made.password})
         return
@@ -100,11 +103,17 @@ def token(
     loaded = load(config)
     called = name or f"script-{role}"
     with open_store(loaded.store.url, loaded.data_dir) as store:
-        secret = store.write_now(lambda tx: people.add_token(tx, called, role, now_ms()))
+        secret = store.write_now(lambda tx: _add_token(tx, called, role))
     if as_json:
         say_json({"name": called, "role": role, "token": secret})
     else:
         typer.echo(secret)
+
+
+def _add_token(tx: Tx, name: str, role: str) -> str:
+    at_ms = now_ms()
+    audit.demand(tx, at_ms, None, admission.BY, "token_made", {"name": name, "role": role})
+    return people.add_token(tx, name, role, at_ms)
 
 
 @app.command()

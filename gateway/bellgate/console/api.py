@@ -1,6 +1,7 @@
 """The JSON API under /api/v1. A command is answered with the incident as it stands after the commit, never before."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -11,6 +12,7 @@ from bellgate.console.deps import Deps
 from bellgate.console.live import SEND_TIMEOUT_S, STREAMS_MAX
 from bellgate.console.models import (
     INT_MAX,
+    ClockAnswer,
     Close,
     ErrorAnswer,
     Handoff,
@@ -18,6 +20,7 @@ from bellgate.console.models import (
     Incidents,
     Listed,
     Me,
+    Merge,
     Note,
     PresentedOn,
     Versioned,
@@ -103,6 +106,11 @@ def _reading(api: APIRouter, deps: Deps, access: Access) -> None:
         """What the operator must know; never mixed with alarms."""
         return {"items": await deps.store.read(troubles.open_troubles)}
 
+    @api.get("/clock", response_model=ClockAnswer, dependencies=[Depends(access.to("read"))])
+    async def clock() -> dict[str, Any]:
+        """The gateway's own clock: receipt numbers give the order, and this says what its times are worth."""
+        return {"now_ms": deps.clock.now_ms(), "step_ms": deps.clock.pending_ms(), **asdict(deps.clock.state())}
+
     @api.get("/me", response_model=Me)
     async def me(principal: Annotated[Principal, Depends(access.to(None))]) -> dict[str, Any]:
         """Who asks, and what they may do."""
@@ -148,6 +156,14 @@ def _commands(api: APIRouter, deps: Deps, access: Access) -> None:
         command = Command(
             "handoff", by=principal.name, version=given.version, to=given.to, accept=given.accept, text=given.text
         )
+        return await deps.pipeline.command(incident_id, command)
+
+    @api.post("/incidents/{incident_id}/merge", response_model=IncidentDetail, responses=answers)
+    async def merge(
+        incident_id: IncidentId, given: Merge, principal: Annotated[Principal, Depends(access.to("command"))]
+    ) -> dict[str, Any]:
+        """The same emergency as another open incident: close this one as a duplicate, its signals go on there."""
+        command = Command("merge", by=principal.name, version=given.version, into=given.into, text=given.text)
         return await deps.pipeline.command(incident_id, command)
 
     @api.post("/incidents/{incident_id}/note", response_model=IncidentDetail, responses=answers)

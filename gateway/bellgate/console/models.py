@@ -40,6 +40,12 @@ class Handoff(Versioned):
     accept: bool = Field(False, description="Take what was offered to you.")
 
 
+class Merge(Versioned):
+    """Two incidents are one emergency: this one ends as a duplicate, and its signals go on in the other."""
+
+    into: int = Field(ge=1, le=INT_MAX, description="The incident that goes on.")
+
+
 class Note(Given):
     """A remark; changes nothing else."""
 
@@ -66,7 +72,8 @@ class Occurred(BaseModel):
 class Escalation(BaseModel):
     """Which step comes next, and when; next_ms null: none, somebody holds it."""
 
-    step: int
+    policy: str = Field(description='Its name in gateway.toml, or "default".')
+    step: int = Field(description="From 0.")
     round: int
     next_ms: int | None
 
@@ -96,6 +103,7 @@ class Incident(BaseModel):
     last_signal: int = Field(description="Receipt number of the newest signal.")
     cancel_asked: bool
     restored: bool
+    tampered: bool = Field(description="The bell was attacked during the alarm.")
     opened_ms: int
     last_signal_ms: int
     owner: str | None
@@ -103,6 +111,7 @@ class Incident(BaseModel):
     lease_until_ms: int | None
     disposition: str | None
     closed_ms: int | None
+    merged_into: int | None = Field(description="The incident that holds its signals now.")
     late: bool
     clock_unsure: bool
     occurred: Occurred
@@ -121,6 +130,7 @@ class SignalOf(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     number: int = Field(description="Receipt number: the order.")
+    bell_id: str = Field(description="An incident of a home may have signals of several bells.")
     boot: str
     seq: int
     what: str
@@ -170,6 +180,16 @@ class Listed(BaseModel):
     """Rows as the store gives them."""
 
     items: list[dict[str, Any]]
+
+
+class ClockAnswer(BaseModel):
+    """The gateway's clock, and how far it can be trusted."""
+
+    now_ms: int
+    synchronised: bool | None = Field(description="Does it follow a time source? null: cannot be asked here.")
+    source: str | None = Field(description='The program that keeps it, such as "chrony"; null: none is seen.')
+    err_ms: int | None = Field(description="At most so far from the true time, as the kernel reckons; null: unknown.")
+    step_ms: int = Field(description="By how much it was set a moment ago, until what waits has been moved; else 0.")
 
 
 class Me(BaseModel):

@@ -1,31 +1,10 @@
-"""What the pages say, in Korean and English, from locale/<language>.po.
-
-The catalogues are read when the gateway starts, not compiled to .mo: a wheel needs no build step then, a translator's
-change is seen after a restart, and reading both takes a few milliseconds. Keys are names ("action.dispatch") and not
-English sentences, because neither language is the original: a control centre in Seoul words things its own way.
-"""
-
-from functools import cache
-from importlib.resources import files
+"""What the pages say (see `bellgate.texts`), and in which language."""
 
 from babel.core import negotiate_locale
-from babel.messages.pofile import read_po
 
-# The first is the default.
-LANGUAGES = ("ko", "en")
+from bellgate.texts import LANGUAGES, text, texts
 
-
-@cache
-def texts(language: str) -> dict[str, str]:
-    """Every text of one of LANGUAGES, by key."""
-    with (files(__package__) / "locale" / f"{language}.po").open("rb") as file:
-        catalog = read_po(file, locale=language)
-    return {str(message.id): str(message.string) for message in catalog if message.id}
-
-
-def text(language: str, key: str, **values: str | int) -> str:
-    """One text with its {places} filled in."""
-    return texts(language)[key].format(**values)
+__all__ = ["LANGUAGES", "choose", "text", "texts"]
 
 
 def choose(preferred: str | None, accept_language: str | None) -> str:

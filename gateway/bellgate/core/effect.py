@@ -1,5 +1,6 @@
 """What a decision may ask for. Values only; the pipeline carries them out inside one transaction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -37,7 +38,12 @@ class TellIncident:
 
 @dataclass(frozen=True, slots=True)
 class Escalate:
-    """Begin escalation of this incident now, at its present step."""
+    """Begin escalation of this incident now, at its present step: somebody is told at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Somebody holds the incident: end the escalation, unless its policy goes on until help is dispatched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +72,32 @@ class ClearDue:
 
 @dataclass(frozen=True, slots=True)
 class RaiseTrouble:
-    """Open (or count again) a line in the trouble list; never an alarm."""
+    """A line in the trouble list: raise it, or count it again; never an alarm.
+
+    said: the values in its text (see `console/locale`), or a reason. ongoing: it only says that it is still so.
+    """
 
     kind: str
     subject: str
-    detail: str
+    said: str | Mapping[str, str | int] = field(default_factory=dict)
+    ongoing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ClearTrouble:
-    """Close the open trouble of this kind and subject, if any."""
+    """The trouble of this kind and subject is over, if there is one."""
 
     kind: str
     subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteLoss:
+    """Keep what is known of the losses of one start of a bell; see `supervision`."""
+
+    boot: str
+    claimed_seq: int
+    lost: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +111,12 @@ Effect = (
     | TellSignal
     | TellIncident
     | Escalate
+    | Held
     | Notify
     | SetDue
     | ClearDue
     | RaiseTrouble
     | ClearTrouble
+    | NoteLoss
     | AnswerStages
 )

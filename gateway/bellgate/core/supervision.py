@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bellgate.core.effect import AnswerStages, ClearTrouble, Effect, RaiseTrouble, SetDue
+from bellgate.core.effect import AnswerStages, ClearTrouble, Effect, NoteLoss, RaiseTrouble, SetDue
 
 # A heartbeat comes every 60 s: three missed in a row are a silence and not a lost packet.
 MISSING_AFTER_MS = 180_000
@@ -29,12 +29,16 @@ class Presence:
 class Heartbeat:
     """A checked heartbeat, and what the store knows of its boot.
 
-    superseded: a newer boot of this bell has been heard. stored: how many events of this boot are stored.
+    superseded: a newer boot of this bell has been heard. stored: how many events of this boot are stored; the rest as
+    in EventHeard.
     """
 
     message: Mapping[str, Any]
     superseded: bool
     stored: int
+    highest_seq: int = 0
+    claimed_seq: int = 0
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,17 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class EventHeard:
-    """An event of this bell was taken; a sign of life whatever its boot."""
+    """An event of this bell was taken; a sign of life whatever its boot.
+
+    claimed_seq: so many events of this boot the bell has sent by its own word; lost: so many of them never arrived, as
+    the trouble list was told.
+    """
 
     boot: str
     stored: int
     highest_seq: int
+    claimed_seq: int = 0
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +94,14 @@ def _heartbeat(presence: Presence, given: Heartbeat, now_ms: int) -> tuple[Prese
     ]
     if not (presence.greeted and same_boot):
         effects.append(AnswerStages())
-    if message["pending"] == 0 and given.stored < message["seq"]:
-        effects.append(_loss(presence.bell_id, message["boot"], given.stored, message["seq"]))
+    claimed_seq = max(given.claimed_seq, message["seq"] if message["pending"] == 0 else 0)
+    effects += _losses(presence.bell_id, message["boot"], given, claimed_seq)
+    if "mains" in message:
+        mains = RaiseTrouble("bell_mains", presence.bell_id, ongoing=True)
+        effects.append(ClearTrouble("bell_mains", presence.bell_id) if message["mains"] else mains)
     health = {key: value for key, value in message.items() if key not in ("v", "type", "boot", "n", "k")}
     for fault in message.get("faults", ()):
-        effects.append(RaiseTrouble("bell_fault", f"{presence.bell_id}/{fault}", f"the bell reports: {fault}"))
+        effects.append(RaiseTrouble("bell_fault", f"{presence.bell_id}/{fault}", {"fault": fault}, ongoing=True))
     for fault in (presence.health or {}).get("faults", ()):
         if fault not in message.get("faults", ()):
             effects.append(ClearTrouble("bell_fault", f"{presence.bell_id}/{fault}"))
@@ -115,9 +128,7 @@ def _status(presence: Presence, given: Status, now_ms: int) -> tuple[Presence, t
 
 
 def _event(presence: Presence, given: EventHeard) -> tuple[Presence, tuple[Effect, ...]]:
-    if given.stored < given.highest_seq:
-        return presence, (_loss(presence.bell_id, given.boot, given.stored, given.highest_seq),)
-    return presence, (ClearTrouble("events_lost", f"{presence.bell_id}/{given.boot}"),)
+    return presence, tuple(_losses(presence.bell_id, given.boot, given, given.claimed_seq))
 
 
 def _silence(presence: Presence, now_ms: int) -> tuple[Presence, tuple[Effect, ...]]:
@@ -126,13 +137,19 @@ def _silence(presence: Presence, now_ms: int) -> tuple[Presence, tuple[Effect, .
     silent_ms = now_ms - presence.last_seen_ms
     if presence.online and silent_ms < MISSING_AFTER_MS:
         return presence, (SetDue("supervision", presence.last_seen_ms + MISSING_AFTER_MS),)
-    detail = f"not heard for {silent_ms // 1000} s: check its power and its network"
-    return replace(presence, online=False, greeted=False), (RaiseTrouble("bell_missing", presence.bell_id, detail),)
+    missing = RaiseTrouble("bell_missing", presence.bell_id, {"silent_s": silent_ms // 1000})
+    return replace(presence, online=False, greeted=False), (missing,)
 
 
-def _loss(bell_id: str, boot: str, stored: int, highest: int) -> RaiseTrouble:
-    return RaiseTrouble(
-        "events_lost",
-        f"{bell_id}/{boot}",
-        f"{highest - stored} of {highest} events of this start of the bell never arrived",
-    )
+def _losses(bell_id: str, boot: str, given: Heartbeat | EventHeard, claimed_seq: int) -> list[Effect]:
+    """Events of one start that never arrived: holes in the numbers, or fewer than the bell says it has sent."""
+    highest = max(given.highest_seq, claimed_seq)
+    lost = max(0, highest - given.stored)
+    effects: list[Effect] = []
+    if (lost, claimed_seq) != (given.lost, given.claimed_seq):
+        effects.append(NoteLoss(boot, claimed_seq, lost))
+    if lost and lost != given.lost:
+        effects.append(RaiseTrouble("events_lost", f"{bell_id}/{boot}", {"lost": lost, "of": highest}))
+    elif given.lost and not lost:
+        effects.append(ClearTrouble("events_lost", f"{bell_id}/{boot}"))
+    return effects

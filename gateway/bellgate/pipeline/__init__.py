@@ -3,6 +3,8 @@
 flow       `Pipeline`: takes messages, commands and due rows; hands the answers out; tries again when the disk fails
 intake     one message: verify, refuse or keep, and answer
 carry      the effects of the cores, carried out inside the transaction
+news       live events, told to the other gateways on the database
+emergency  the disk takes nothing: alarms are told from memory
 outbox     who is told, and the exact bytes
 settings   what of gateway.toml matters here; `After`: what waits for the commit
 """

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bellgate.core import escalation, supervision
+from bellgate.core import escalation, handling, supervision
 from bellgate.core import incident as incident_core
+from bellgate.core.correlation import HOME_KINDS, folds_by
 from bellgate.core.effect import (
     AnswerStages,
     ClearDue,
@@ -13,6 +14,8 @@ from bellgate.core.effect import (
     Climb,
     Effect,
     Escalate,
+    Held,
+    NoteLoss,
     Notify,
     RaiseTrouble,
     Record,
@@ -20,14 +23,17 @@ from bellgate.core.effect import (
     TellIncident,
     TellSignal,
 )
+from bellgate.core.escalation import Policy
 from bellgate.core.incident import Incident
 from bellgate.core.signal import Signal
 from bellgate.errors import NotAllowed
 from bellgate.pipeline.outbox import Outbox
 from bellgate.pipeline.settings import Address, After, Settings
-from bellgate.store import audit, bells, deliveries, dues, incidents, signals, troubles
+from bellgate.pipeline.trouble_list import TroubleList
+from bellgate.store import audit, bells, deliveries, dues, incidents, signals
 from bellgate.store.base import Row, Tx
 from bellgate.store.bells import Bell
+from bellgate.store.troubles import Said
 from bellwire import join, pack
 
 # A bell keeps at most some dozens of unanswered events; what is older it has long cleared from its journal.
@@ -45,12 +51,19 @@ class Carrier:
     now_ms: int
     after: After = field(default_factory=After)
 
-    def arrived(self, bell: Bell, before: Incident | None, signal: Signal) -> Incident:
-        """A new signal (stored and numbered) joins the open incident, or opens a new one."""
+    def folding(self, bell: Bell) -> str:
+        """The key under which the bell's signals fold into one incident."""
+        home_sets = bells.home_sets(self.tx, bell.site) if bell.kind in HOME_KINDS else 0
+        return folds_by(bell.bell_id, bell.site, bell.kind, home_sets)
+
+    def arrived(self, bell: Bell, before: Incident | None, signal: Signal, key: str) -> Incident:
+        """A new signal (stored and numbered) joins the open incident, or opens a new one under this key."""
         opens = before is None
         if before is None:
-            before = incident_core.opened_by(signal, self.settings.policy.name)
-        state, effects = incident_core.step(before, incident_core.Arrived(signal), self.now_ms)
+            policy = self.settings.roster.choose(bell.site, bell.kind, signal.what)
+            before = incident_core.opened_by(signal, policy, key)
+        state, effects = handling.step(before, incident_core.Arrived(signal), self.now_ms)
+        state, effects = self._outgrown(bell, before, state, effects)
         state = self._settle(bell, before, state, effects, signal)
         self._announce(state, "opened" if opens else "joined")
         return state
@@ -58,17 +71,29 @@ class Carrier:
     def command(self, incident_id: int, given: incident_core.Command) -> None:
         """A person's command. Raises CommandRefused and its kinds, and then nothing has changed."""
         before, bell = self._load(incident_id)
-        if given.action == "reopen" and (other := incidents.open_for(self.tx, bell.bell_id, before.test)):
+        state, effects = handling.step(before, given, self.now_ms)
+        if given.action == "reopen" and (other := incidents.open_for(self.tx, before.folds_by, before.test)):
             raise NotAllowed(f"bell {bell.bell_id} has the open incident {other.id}: handle that one")
-        state, effects = incident_core.step(before, given, self.now_ms)
+        if given.action == "merge":
+            self._merge(before, given)
         self._announce(self._settle(bell, before, state, effects), given.action)
+
+    def _merge(self, merged: Incident, given: incident_core.Command) -> None:
+        """The other half of a merge: the incident that goes on takes the signals over."""
+        assert given.into is not None
+        before, bell = self._load(given.into)
+        state, effects = handling.step(before, incident_core.Absorbed(merged, given.by), self.now_ms)
+        state, effects = self._outgrown(bell, before, state, effects)
+        signals.move(self.tx, merged.id, state.id)
+        incidents.move_merged(self.tx, merged.id, state.id)
+        self._announce(self._settle(bell, before, state, effects), "absorbed")
 
     def presented(self, incident_id: int, given: incident_core.Presented) -> None:
         """An attended console showed the incident. Raises CommandRefused and its kinds."""
         before, bell = self._load(incident_id)
         screens = [one.name for one in self.settings.addresses if one.on_screen]
         deliveries.displayed(self.tx, incident_id, screens, given.up_to_signal, self.now_ms)
-        state, effects = incident_core.step(before, given, self.now_ms)
+        state, effects = handling.step(before, given, self.now_ms)
         state = self._settle(bell, before, state, effects)
         if state is not before or self.after.receipts:
             self._announce(state, "presented")
@@ -78,20 +103,20 @@ class Carrier:
         match due.kind:
             case "escalation":
                 before, bell = self._load(int(due.subject))
-                state, effects = escalation.step(before, self.settings.policy, self.now_ms)
+                state, effects = escalation.step(before, self._plan(before, bell), self.now_ms)
                 state = self._settle(bell, before, state, effects)
-                if effects:
+                if any(isinstance(effect, Notify) for effect in effects):
                     self._announce(state, "escalated")
             case "lease":
                 before, bell = self._load(int(due.subject))
-                state, effects = incident_core.step(before, incident_core.LeaseExpired(), self.now_ms)
+                state, effects = handling.step(before, incident_core.LeaseExpired(), self.now_ms)
                 state = self._settle(bell, before, state, effects)
                 if effects:
                     self._announce(state, "acknowledgement_expired")
             case "supervision":
                 self._silence(due.subject)
-            case "clear_refusals":
-                self.clear_trouble("message_refused", due.subject)
+            case "trouble":
+                self._list.due(int(due.subject))
             case _:
                 raise ValueError(f"a due row of an unknown kind: {due.kind} {due.subject}")
 
@@ -101,10 +126,12 @@ class Carrier:
             match effect:
                 case SetDue(kind, due_ms):
                     dues.put(self.tx, kind, bell.bell_id, due_ms)
-                case RaiseTrouble(kind, subject, detail):
-                    self.raise_trouble(kind, subject, detail)
+                case RaiseTrouble(kind, subject, said, ongoing):
+                    self._list.raise_(kind, subject, said, bell, ongoing=ongoing)
                 case ClearTrouble(kind, subject):
                     self.clear_trouble(kind, subject)
+                case NoteLoss(boot, claimed_seq, lost):
+                    signals.note_loss(self.tx, bell.bell_id, boot, claimed_seq, lost)
                 case AnswerStages():
                     for boot, seq, stage in signals.open_stages(self.tx, bell.bell_id, STAGES_MAX):
                         self.receipt(bell, boot, seq, stage)
@@ -128,17 +155,21 @@ class Carrier:
         topic = join(bell.site, bell.bell_id, "down")
         self.after.receipts.append((topic, pack(message, topic, bell.key)))
 
-    def raise_trouble(self, kind: str, subject: str, detail: str) -> None:
-        """Open the line or count it again; only a new one is announced."""
-        row = troubles.raise_(self.tx, kind, subject, detail, self.now_ms)
-        if row["count"] == 1:
-            self.after.events.append(trouble_event("raised", row))
+    def raise_trouble(self, kind: str, subject: str, said: Said) -> None:
+        """Raise the line, or count it again. said: the values in its text, or a reason."""
+        self._list.raise_(kind, subject, said)
 
     def clear_trouble(self, kind: str, subject: str) -> None:
-        """Close the line, if it is open."""
-        row = troubles.clear(self.tx, kind, subject, self.now_ms)
-        if row is not None:
-            self.after.events.append(trouble_event("cleared", row))
+        """It is over, if there is such a line."""
+        self._list.clear(kind, subject)
+
+    def drop_trouble(self, row: Row) -> None:
+        """End this line at once: nobody will ever say that it is over."""
+        self._list.drop(row)
+
+    @property
+    def _list(self) -> TroubleList:
+        return TroubleList(self.tx, self.settings, self.now_ms, self.after)
 
     def _silence(self, bell_id: str) -> None:
         bell = bells.get(self.tx, bell_id)
@@ -149,6 +180,39 @@ class Carrier:
         if after is not presence:
             bells.save_presence(self.tx, after)
         self.for_bell(bell, effects)
+
+    def _outgrown(
+        self, bell: Bell, before: Incident, state: Incident, effects: tuple[Effect, ...]
+    ) -> tuple[Incident, tuple[Effect, ...]]:
+        """What began as a tampering is a panic now: if that has a policy of its own, its people are told at once."""
+        if state.what == before.what:
+            return state, effects
+        policy = self.settings.roster.choose(bell.site, bell.kind, state.what)
+        if policy == state.policy:
+            return state, effects
+        return replace(state, policy=policy, escalation_step=0), (*effects, Escalate())
+
+    def _plan(self, state: Incident, bell: Bell) -> Policy:
+        """Its policy with whoever is on duty now; one that gateway.toml no longer has is chosen anew."""
+        name = state.policy
+        if not self.settings.roster.knows(name):
+            name = self.settings.roster.choose(bell.site, bell.kind, state.what)
+        return self.settings.plan(name, self.now_ms, state.test)
+
+    def _who_hears(self, bell: Bell, state: Incident, effects: Iterable[Effect]) -> list[Address]:
+        """Whom a new signal is told: whoever knows of the incident, and whoever is on duty for its first step."""
+        names = {name for effect in effects if isinstance(effect, Notify) for name in effect.targets}
+        if state.signals > 1:
+            names.update(deliveries.told(self.tx, state.id), self._plan(state, bell).steps[0].targets)
+        return self.settings.route(names, state.test)
+
+    def _bell(self, bell_id: str, at_hand: Bell) -> Bell:
+        """An incident of a home has signals of several bells."""
+        if bell_id == at_hand.bell_id:
+            return at_hand
+        bell = bells.get(self.tx, bell_id)
+        assert bell is not None  # a foreign key, and bells are never deleted
+        return bell
 
     def _load(self, incident_id: int) -> tuple[Incident, Bell]:
         before = incidents.get(self.tx, incident_id)
@@ -163,8 +227,11 @@ class Carrier:
         flat: list[Effect] = []
         for effect in effects:
             if isinstance(effect, Escalate):
-                state, more = escalation.step(state, self.settings.policy, self.now_ms)
-                flat += more
+                plan = self._plan(state, bell)
+                state, more = escalation.begin(state, plan, self.now_ms)
+                flat += [*more, *(escalation.held(state, plan) if state.attended else ())]
+            elif isinstance(effect, Held):
+                flat += escalation.held(state, self._plan(state, bell))
             else:
                 flat.append(effect)
         if not before.id:
@@ -184,20 +251,20 @@ class Carrier:
         for effect in effects:
             match effect:
                 case Climb(stage, up_to):
-                    for boot, seq in signals.climb(self.tx, state.id, stage, up_to):
-                        self.receipt(bell, boot, seq, stage)
+                    for bell_id, boot, seq in signals.climb(self.tx, state.id, stage, up_to):
+                        self.receipt(self._bell(bell_id, bell), boot, seq, stage)
                 case Record(act, by, detail):
                     records.append(audit.Entry(self.now_ms, state.id, by, act, detail))
                 case TellSignal():
                     assert signal is not None
-                    told = self.settings.route(self.settings.reached(state.escalation_round), state.test)
+                    told = self._who_hears(bell, state, effects)
                     outbox.signal(bell, state, signal, told)
                 case TellIncident(change):
                     to = self.settings.route(deliveries.told(self.tx, state.id), state.test)
-                    outbox.incident(bell, state, change, state.escalation_round, to)
+                    outbox.incident(self._bell(state.bell_id, bell), state, change, state.escalation_round, to)
                 case Notify(targets, _, number):
                     to = [one for one in self.settings.route(targets, state.test) if one not in told]
-                    outbox.incident(bell, state, "unacknowledged", number, to)
+                    outbox.incident(self._bell(state.bell_id, bell), state, "unacknowledged", number, to)
                 case SetDue(kind, due_ms):
                     dues.put(self.tx, kind, subject, due_ms)
                 case ClearDue(kind):
@@ -209,7 +276,21 @@ class Carrier:
                 case _:
                     raise TypeError(f"not an effect of an incident: {effect}")
         if records:
+            self._write_down(records)
+
+    def _write_down(self, records: list[audit.Entry]) -> None:
+        """Into the record; a record that takes nothing is trouble, and holds up no alarm."""
+        self.tx.put("SAVEPOINT record")
+        try:
             audit.append_all(self.tx, records)
+            self.tx.run("RELEASE SAVEPOINT record")  # a question: whatever was only put has arrived with it
+        except Exception as error:
+            # A full disk has ended the whole transaction: then this fails too, and the alarm is tried again.
+            self.tx.run("ROLLBACK TO SAVEPOINT record")
+            self.tx.run("RELEASE SAVEPOINT record")
+            self.after.counts.append("record_failures")
+            acts = ", ".join(record.act for record in records)
+            self.raise_trouble("record_failing", "record", {"acts": acts, "reason": str(error)})
 
     def _announce(self, state: Incident, change: str) -> None:
         self.after.events.append(
@@ -220,8 +301,3 @@ class Carrier:
                 "sound": change in SOUNDING and not state.test,
             }
         )
-
-
-def trouble_event(change: str, row: Row) -> dict[str, Any]:
-    """The live event for a line of the trouble list."""
-    return {"type": "trouble", "change": change, "trouble": dict(row)}

@@ -1,14 +1,15 @@
 """`Pipeline`: one transaction per message, command or due row, and the answers after its commit.
 
 A message is acknowledged to the broker only after the commit. If the commit fails (disk full), it is kept and tried
-again every second: the bell has no receipt, the broker no acknowledgement, and the operator is told.
+again every second: the bell has no receipt, the broker no acknowledgement, and the operator is told. An alarm is told
+from memory meanwhile (see `emergency`).
 """
 
 import asyncio
 import contextlib
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -16,15 +17,16 @@ import structlog
 
 from bellgate.config import Config
 from bellgate.core.incident import Command, Presented
-from bellgate.errors import StoreBusy, StoreError
-from bellgate.pipeline import intake
-from bellgate.pipeline.carry import Carrier, trouble_event
+from bellgate.errors import DiskFault, StoreBusy, StoreError
+from bellgate.pipeline import intake, news
+from bellgate.pipeline.carry import Carrier
+from bellgate.pipeline.emergency import Emergency
 from bellgate.pipeline.settings import After, Inbound, Settings
-from bellgate.store import dues, incidents, troubles
+from bellgate.store import Store, dues, incidents, troubles
 from bellgate.store.base import Row, Tx
+from bellgate.store.bells import Bell
 from bellgate.store.deliveries import Delivery
 from bellgate.store.dues import Due
-from bellgate.store.sqlite import Store
 
 T = TypeVar("T")
 
@@ -75,23 +77,35 @@ class Pipeline:
         self._wake = wake
         self._on_canary = on_canary
         self._settings = Settings.of(config)
+        self._settings.warm(clock.now_ms())
         self._counts: Counter[str] = Counter()
         self._again: deque[tuple[Inbound, int]] = deque()
         self._again_lock = threading.Lock()
         self._timer: threading.Timer | None = None
         self._stopped = False
-        self._failing: tuple[int, str] | None = None  # since when, why
+        self._failing: tuple[int, StoreError] | None = None  # since when, why
+        self._emergency = Emergency(self._settings, announce)
 
     @property
     def store_fault(self) -> str | None:
         """Why messages cannot be stored at present, or None."""
-        return self._failing[1] if self._failing else None
+        return str(self._failing[1]) if self._failing else None
+
+    @property
+    def disk_fault(self) -> bool:
+        """True while messages cannot be stored because of the disk: alarms go out from memory."""
+        return self._failing is not None and isinstance(self._failing[1], DiskFault)
+
+    def know(self, bells: Iterable[Bell]) -> None:
+        """Who may speak, for the time when the database cannot be read. Any thread."""
+        self._emergency.know(bells)
 
     def counters(self) -> dict[str, int]:
         """For /metrics, since the start. waiting: messages that are tried again because the disk failed."""
         names = ("taken", "signals", "duplicates", "refused", "replays", "heartbeats", "statuses", "receipts")
-        faults = ("store_failures", "intake_faults", "left_unacknowledged")
-        return {name: self._counts[name] for name in (*names, *faults)} | {"waiting": len(self._again)}
+        faults = ("store_failures", "intake_faults", "left_unacknowledged", "record_failures")
+        counts = {name: self._counts[name] for name in (*names, *faults)}
+        return counts | {"waiting": len(self._again), "told_from_memory": self._emergency.told}
 
     def stop(self) -> None:
         """No more second tries; what waits stays unacknowledged at the broker."""
@@ -116,13 +130,15 @@ class Pipeline:
     def _take(self, inbound: Inbound, tx: Tx) -> After:
         carrier = Carrier(tx, self._settings, self._clock.now_ms())
         intake.take(carrier, inbound, self._clock.synchronised() is not True, self._on_canary)
+        news.tell(tx, carrier.after.events)
         return carrier.after
 
     def _taken(self, inbound: Inbound, faults: int, result: After | Exception) -> None:
         if isinstance(result, After):
             self._hand_out(result)
             inbound.ack()
-            if self._failing is not None:
+            # A small commit may succeed on a disk that takes no press: it works when nothing waits any more.
+            if self._failing is not None and not self._again:
                 self._store_works_again()
         elif isinstance(result, StoreError):
             self._keep(inbound, faults, result)
@@ -136,13 +152,14 @@ class Pipeline:
             self._keep(inbound, faults, None)
             return
         self._counts["left_unacknowledged"] += 1
-        detail = f"a message could not be processed ({type(error).__name__}: {error}): report this fault"
+        detail = f"{type(error).__name__}: {error}"
         with contextlib.suppress(StoreError):
             self._store.submit(partial(self._raise, "intake_failed", inbound.topic, detail), self._raised)
 
     def _raise(self, kind: str, subject: str, detail: str, tx: Tx) -> After:
         carrier = Carrier(tx, self._settings, self._clock.now_ms())
         carrier.raise_trouble(kind, subject, detail)
+        news.tell(tx, carrier.after.events)
         return carrier.after
 
     def _raised(self, result: After | Exception) -> None:
@@ -153,6 +170,8 @@ class Pipeline:
         """Try again in a second. error: the store's fault, or None for our own."""
         if error is not None:
             self._counts["store_failures"] += 1
+        if isinstance(error, DiskFault):
+            self._tell_from_memory(inbound)
         with self._again_lock:
             if self._stopped:
                 return
@@ -166,12 +185,21 @@ class Pipeline:
                 self._timer.start()
         if error is not None and self._failing is None:
             now_ms = self._clock.now_ms()
-            self._failing = (now_ms, str(error))
+            self._failing = (now_ms, error)
             _log.error("store_failing", reason=str(error))
             # It cannot be written down now: say it to whoever looks, and write it down when the disk works again.
             row = {"id": None, "kind": "store_failing", "subject": "database", "detail": str(error), "count": 1}
-            times = {"raised_ms": now_ms, "last_ms": now_ms, "cleared_ms": None}
-            self._announce(trouble_event("raised", row | times))
+            times = {"raised_ms": now_ms, "last_ms": now_ms, "cleared_ms": None, "values": {"reason": str(error)}}
+            self._announce(troubles.event("raised", row | times))
+
+    def _tell_from_memory(self, inbound: Inbound) -> None:
+        try:
+            now_ms = self._clock.now_ms()
+            after = self._emergency.after(inbound, now_ms, self._clock.synchronised() is not True)
+            if after is not None:
+                self._hand_out(after)
+        except Exception:  # the last resort must not take the message from those who try it again
+            _log.exception("emergency_fault", topic=inbound.topic)
 
     def _try_again(self) -> None:
         with self._again_lock:
@@ -183,8 +211,10 @@ class Pipeline:
 
     def _store_works_again(self) -> None:
         assert self._failing is not None
-        since_ms, reason = self._failing
+        since_ms, fault = self._failing
+        reason = str(fault)
         self._failing = None
+        self._emergency.over(self._clock.now_ms())
         _log.info("store_works_again", since_ms=since_ms)
 
         def job(tx: Tx) -> Row | None:
@@ -193,7 +223,7 @@ class Pipeline:
 
         def done(row: Row | Exception | None) -> None:
             if isinstance(row, dict):
-                self._announce(trouble_event("cleared", row))
+                self._announce(troubles.event("cleared", row))
 
         with contextlib.suppress(StoreError):
             self._store.submit(job, done)
@@ -214,14 +244,26 @@ class Pipeline:
         """Carry out one due row, unless it was moved or removed since it was taken. Raises StoreError."""
         await self._transact(lambda carrier: _fire(carrier, due), lambda _: None)
 
-    async def trouble(self, kind: str, subject: str, detail: str | None) -> None:
-        """Raise (or with None clear) a line of the trouble list. Raises StoreError."""
+    async def trouble(self, kind: str, subject: str, said: troubles.Said | None) -> None:
+        """Raise (or with None clear) a line of the trouble list. Raises StoreError.
+
+        said: the values in its text (see `console/locale`), or a reason in words of others.
+        """
 
         def job(carrier: Carrier) -> None:
-            if detail is not None:
-                carrier.raise_trouble(kind, subject, detail)
-            elif troubles.is_open(carrier.tx, kind, subject):
+            if said is not None:
+                carrier.raise_trouble(kind, subject, said)
+            else:
                 carrier.clear_trouble(kind, subject)
+
+        await self._transact(job, lambda _: None)
+
+    async def drop_troubles(self, which: Callable[[Tx], list[Row]]) -> None:
+        """End the lines whose end nobody will ever say. Raises StoreError."""
+
+        def job(carrier: Carrier) -> None:
+            for row in which(carrier.tx):
+                carrier.drop_trouble(row)
 
         await self._transact(job, lambda _: None)
 
@@ -233,6 +275,7 @@ class Pipeline:
         def whole(tx: Tx) -> tuple[After, T]:
             carrier = Carrier(tx, self._settings, self._clock.now_ms())
             job(carrier)
+            news.tell(tx, carrier.after.events)
             return carrier.after, then(tx)
 
         def done(result: tuple[After, T] | Exception) -> None:
@@ -258,8 +301,13 @@ class Pipeline:
         self._counts["receipts"] += len(after.receipts)
         for name in after.counts:
             self._counts[name] += 1
+        for note in after.notes:
+            _log.info(**note)
         for event in after.events:
             self._announce(event)
+            if event["type"] == "incident":
+                case = event["incident"]
+                _log.info("incident", incident=case["id"], change=event["change"], handling=case["handling"])
 
 
 def _view(incident_id: int, tx: Tx) -> dict[str, Any]:

@@ -13,14 +13,13 @@ from bellgate.core.effect import ClearTrouble, RaiseTrouble
 from bellgate.core.signal import Signal, read_event
 from bellgate.core.supervision import EventHeard, Heartbeat, Status
 from bellgate.pipeline.carry import Carrier
-from bellgate.pipeline.settings import Inbound
-from bellgate.store import bells, dues, incidents, refusals, signals, troubles
+from bellgate.pipeline.settings import Inbound, press_id
+from bellgate.store import bells, incidents, refusals, signals, troubles
 from bellgate.store.base import Tx
 from bellgate.store.bells import Bell
 from bellwire import MAX_PAYLOAD_BYTES, WireError, check, identity_fault, open_sealed, parse
 
 CANARY = "canary"
-REFUSALS_CLEAR_MS = 600_000  # a trouble about refused messages closes itself ten minutes after the last one
 # Whoever invents names must not fill the disk or the operator's list; beyond this they share one line.
 SUBJECTS_MAX = 100
 _SHARED = "?"
@@ -83,7 +82,6 @@ def _refuse(carrier: Carrier, topic: str, bell: Bell | None, fault: WireError) -
         subject = _SHARED
     refusals.count(tx, fault.fault, carrier.now_ms)
     carrier.raise_trouble(kind, subject, str(fault))
-    dues.put(tx, "clear_refusals", subject, carrier.now_ms + REFUSALS_CLEAR_MS)
     carrier.after.counts.append("refused")
 
 
@@ -98,13 +96,16 @@ def _well_formed(topic: str) -> bool:
 def _event(carrier: Carrier, inbound: Inbound, bell: Bell, message: dict[str, Any], clock_unsure: bool) -> None:
     tx = carrier.tx
     signal = read_event(message, bell.site, bell.bell_id, inbound.received_ms, inbound.waited_ms, clock_unsure)
-    before = incidents.open_for(tx, bell.bell_id, signal.test)
+    press = press_id(signal.bell_id, signal.boot, signal.seq)
+    key = carrier.folding(bell)
+    before = incidents.open_for(tx, key, signal.test)
     number = signals.insert(tx, signal, before.id if before else None)
     if number is None:
         stage = signals.stage(tx, bell.bell_id, signal.boot, signal.seq)
         assert stage is not None
         carrier.receipt(bell, signal.boot, signal.seq, stage)
         carrier.after.counts.append("duplicates")
+        carrier.after.notes.append({"event": "press_again", "press": press, "stage": stage})
         return
     signal = replace(signal, number=number)
     carrier.receipt(bell, signal.boot, signal.seq, "stored")
@@ -113,14 +114,20 @@ def _event(carrier: Carrier, inbound: Inbound, bell: Bell, message: dict[str, An
     # Of unknown age and from a start that is not the living one: it comes out of the journal of an earlier start.
     earlier = signal.age_ms is None and presence.boot not in (None, signal.boot)
     boot = signals.heard_event(tx, bell.bell_id, signal.boot, signal.seq, carrier.now_ms, earlier)
-    after, effects = supervision.step(presence, EventHeard(signal.boot, boot.stored, boot.highest_seq), carrier.now_ms)
+    heard = EventHeard(signal.boot, boot.stored, boot.highest_seq, boot.claimed_seq, boot.lost)
+    after, effects = supervision.step(presence, heard, carrier.now_ms)
     if after is not presence:
         bells.save_presence(tx, after)
     carrier.for_bell(bell, effects)
     if signal.meaning.trouble:
         carrier.for_bell(bell, [_trouble(signal)])
     if before is not None or (signal.meaning.opens and signal.state == "alarm"):
-        carrier.arrived(bell, before, signal)
+        incident = carrier.arrived(bell, before, signal, key).id
+    else:
+        incident = None
+    said = {"signal": number, "incident": incident, "what": signal.what, "state": signal.state}
+    waited_ms = carrier.now_ms - inbound.received_ms
+    carrier.after.notes.append({"event": "press_stored", "press": press, **said, "waited_ms": waited_ms})
 
 
 def _trouble(signal: Signal) -> RaiseTrouble | ClearTrouble:
@@ -128,13 +135,15 @@ def _trouble(signal: Signal) -> RaiseTrouble | ClearTrouble:
     if signal.state == "restore":
         return ClearTrouble(kind, signal.bell_id)
     said = ", ".join(f"{name} {value}" for name, value in signal.info.items())
-    return RaiseTrouble(kind, signal.bell_id, f"the bell reports {signal.what} trouble" + (f": {said}" if said else ""))
+    return RaiseTrouble(kind, signal.bell_id, {"fault": said or "?"} if signal.what == "fault" else {})
 
 
 def _heartbeat(carrier: Carrier, bell: Bell, message: dict[str, Any]) -> None:
     known = signals.boot(carrier.tx, bell.bell_id, message["boot"])
     presence = bells.presence(carrier.tx, bell.bell_id)
-    given = Heartbeat(message, known is not None and known.superseded, known.stored if known else 0)
+    if known is None:
+        known = signals.Boot(False, 0, 0)
+    given = Heartbeat(message, known.superseded, known.stored, known.highest_seq, known.claimed_seq, known.lost)
     after, effects = supervision.step(presence, given, carrier.now_ms)
     if after is presence:
         carrier.after.counts.append("replays")

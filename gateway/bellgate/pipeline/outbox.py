@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from bellgate.core.alarm_codes import INCIDENT, SIGNAL, TROUBLE
 from bellgate.core.incident import Incident
 from bellgate.core.signal import Signal
-from bellgate.pipeline.settings import Address, After, Settings
+from bellgate.pipeline.settings import Address, After, Settings, press_id
 from bellgate.store import deliveries
-from bellgate.store.base import Tx
+from bellgate.store.base import Row, Tx
 from bellgate.store.bells import Bell
 from bellgate.store.deliveries import Delivery
 
-SIGNAL, INCIDENT = "ansimbell.signal", "ansimbell.incident"
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # How long a new row belongs to the hand-over in memory before the table is asked: longer than any single attempt, so
 # that a busy target is not sent the same message twice.
@@ -46,8 +46,11 @@ class Outbox:
             "site": bell.site,
             "test": signal.test,
             "zone": signal.zone,
+            "info": dict(signal.info),
             "name": bell.name,
             "address": bell.address,
+            "lat": bell.lat,
+            "lon": bell.lon,
             "number": signal.number,
             "received_ms": signal.received_ms,
             "occurred": {
@@ -58,9 +61,16 @@ class Outbox:
             "late": signal.late,
             "clock_unsure": signal.clock_unsure,
             "signals": incident.signals,
+            "incident_what": incident.what,
+            "handling": incident.handling,
+            "version": incident.version,
+            "priority": incident.priority,
             "silent": incident.silent,
+            "duress": incident.duress,
+            "cancel_asked": incident.cancel_asked,
         }
-        self._put(SIGNAL, bell, incident.id, signal.number, 0, data, to)
+        to = [one for one in to if one.takes(SIGNAL, signal.what)]
+        self._put(SIGNAL, bell, (incident.id, signal.number, None), 0, data, to)
 
     def incident(self, bell: Bell, incident: Incident, change: str, number: int, to: list[Address]) -> None:
         """One message about a change of handling, or about round `number` of nobody having acknowledged."""
@@ -70,6 +80,8 @@ class Outbox:
             "site": bell.site,
             "name": bell.name,
             "address": bell.address,
+            "lat": bell.lat,
+            "lon": bell.lon,
             "what": incident.what,
             "test": incident.test,
             "handling": incident.handling,
@@ -77,6 +89,10 @@ class Outbox:
             "round": number,
             "version": incident.version,
             "signals": incident.signals,
+            "priority": incident.priority,
+            "silent": incident.silent,
+            "duress": incident.duress,
+            "cancel_asked": incident.cancel_asked,
             "owner": incident.owner,
             "disposition": incident.disposition,
             "times": {
@@ -86,19 +102,47 @@ class Outbox:
                 "closed_ms": incident.closed_ms,
             },
         }
-        self._put(INCIDENT, bell, incident.id, None, number, data, to)
+        to = [one for one in to if one.takes(INCIDENT, change)]
+        if change == "unacknowledged" and any(one.told_once for one in to):
+            told = deliveries.told(self.tx, incident.id)
+            to = [one for one in to if not (one.told_once and one.name in told)]
+        self._put(INCIDENT, bell, (incident.id, None, None), number, data, to)
+
+    def trouble(self, bell: Bell | None, row: Row, change: str) -> None:
+        """One message about a trouble, "raised" or "cleared", to each target that asks for such; none about itself."""
+        kind, subject = row["kind"], row["subject"]
+        to = [
+            one
+            for one in self.settings.addresses
+            if one.takes(TROUBLE, kind) and one.name not in (subject, subject.rpartition("/")[0])
+        ]
+        if not to:
+            return
+        data = {
+            "trouble": row["id"],
+            "what": kind,
+            "change": change,
+            "subject": subject,
+            "detail": row["detail"],
+            "at_ms": self.now_ms,
+            "test": False,
+        }
+        if bell is not None:
+            data |= {"bell_id": bell.bell_id, "site": bell.site, "name": bell.name, "address": bell.address}
+        self._put(TROUBLE, bell, (None, None, row["id"]), 0, data, to)
 
     def _put(
         self,
         kind: str,
-        bell: Bell,
-        incident_id: int,
-        signal_id: int | None,
+        bell: Bell | None,
+        about: tuple[int | None, int | None, int | None],
         number: int,
         data: dict[str, Any],
         to: Iterable[Address],
     ) -> None:
+        """about: (incident, signal, trouble)"""
         rest = ""
+        press = None if about[1] is None else press_id(data["bell_id"], data["boot"], data["seq"])
         for address in to:
             name = uuid.uuid4().hex
             if not address.on_screen and not rest:
@@ -108,8 +152,10 @@ class Outbox:
                 id=name,
                 target=address.name,
                 type=kind,
-                incident_id=incident_id,
-                signal_id=signal_id,
+                incident_id=about[0],
+                signal_id=about[1],
+                trouble_id=about[2],
+                press=press,
                 round=number,
                 body="" if address.on_screen else f'{{"specversion":"1.0","id":"{name}",{rest}',
                 attempts=0,
@@ -122,12 +168,12 @@ class Outbox:
                 deliveries.insert(self.tx, row, "pending", self.now_ms + HAND_OVER_MS)
                 self.after.deliveries.append(row)
 
-    def _rest(self, kind: str, bell: Bell, data: dict[str, Any]) -> str:
+    def _rest(self, kind: str, bell: Bell | None, data: dict[str, Any]) -> str:
         """Everything after the id: the same for every target."""
         event = {
             "source": f"ansimbell/{self.settings.gateway_id}",
             "type": kind,
-            "subject": f"{bell.site}/{bell.bell_id}",
+            "subject": "gateway" if bell is None else f"{bell.site}/{bell.bell_id}",
             "time": datetime.fromtimestamp(self.now_ms / 1000, UTC).isoformat(timespec="milliseconds"),
             "datacontenttype": "application/json",
             "data": data,

@@ -1,11 +1,13 @@
 """What goes into a transaction and what comes out of it, as plain values."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bellgate.config import Config
+from bellgate.core.alarm_codes import TROUBLE
 from bellgate.core.escalation import EVERY_TARGET, Policy
+from bellgate.roster import Roster
 from bellgate.store.deliveries import Delivery
 
 
@@ -23,11 +25,16 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One target: where a message may go. on_screen: a console, which is told by the live events of the gateway."""
+    """One target: where a message may go. on_screen: a console, which is told by the live events of the gateway.
+
+    takes(type, what): is it told of such a message at all? told_once: rounds reach it only if nothing else has.
+    """
 
     name: str
     on_screen: bool
     test: bool
+    takes: Callable[[str, str], bool] = lambda type_, what: type_ != TROUBLE
+    told_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ class Settings:
     """What of gateway.toml matters to the pipeline."""
 
     gateway_id: str
-    policy: Policy
+    roster: Roster
     addresses: tuple[Address, ...]
 
     @classmethod
@@ -43,8 +50,10 @@ class Settings:
         """The settings in a checked configuration."""
         return cls(
             gateway_id=config.gateway.id,
-            policy=config.policy(),
-            addresses=tuple(Address(one.name, one.kind == "console", one.test) for one in config.targets),
+            roster=config.roster(),
+            addresses=tuple(
+                Address(one.name, one.kind == "console", one.test, one.takes, one.told_once) for one in config.targets
+            ),
         )
 
     def route(self, names: Iterable[str], test: bool) -> list[Address]:
@@ -56,10 +65,22 @@ class Settings:
             if (one.name in wanted or EVERY_TARGET[0] in wanted) and (one.test or not test)
         ]
 
-    def reached(self, rounds: int) -> set[str]:
-        """The names in the policy's steps that have been carried out after so many rounds, at least the first step."""
-        steps = self.policy.steps[: max(rounds, 1)]
-        return {name for step in steps for name in step.targets}
+    def warm(self, at_ms: int) -> None:
+        """Work out every policy once: the first press must not wait for the list of holidays."""
+        for rule in self.roster.rules:
+            self.roster.plan(rule.name, at_ms)
+
+    def plan(self, name: str, at_ms: int, test: bool) -> Policy:
+        """The policy of that name with whoever is on duty now. For a test, a step without targets that take tests
+        is one that nobody attends."""
+        policy = self.roster.plan(name, at_ms)
+        if not test:
+            return policy
+        steps = tuple(
+            replace(one, targets=tuple(address.name for address in self.route(one.targets, test)))
+            for one in policy.steps
+        )
+        return replace(policy, steps=steps)
 
 
 @dataclass(slots=True)
@@ -70,3 +91,9 @@ class After:
     deliveries: list[Delivery] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     counts: list[str] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)  # for the log
+
+
+def press_id(bell_id: str, boot: str, seq: int) -> str:
+    """The one id of a press, from the bell to the last delivery: its identity."""
+    return f"{bell_id}/{boot}/{seq}"

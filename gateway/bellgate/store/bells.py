@@ -45,7 +45,7 @@ def add(tx: Tx, bell: Bell) -> int:
         raise EnrolmentError(f"a bell {bell.bell_id} is enrolled already: a bell_id is unique in the whole estate")
     number = revision(tx) + 1
     values = [number if name == "revision" else getattr(bell, name) for name in _FIELDS]
-    tx.run(f"INSERT INTO bell ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})", values)
+    tx.put(f"INSERT INTO bell ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})", values)
     return number
 
 
@@ -83,6 +83,12 @@ def revision(tx: Tx) -> int:
     return int(row["revision"]) if row else 0
 
 
+def home_sets(tx: Tx, site: str) -> int:
+    """How many active home sets hang at this site."""
+    row = tx.one("SELECT COUNT(*) AS n FROM bell WHERE site = ? AND kind = 'home-set' AND state = ?", (site, ACTIVE))
+    return int(row["n"]) if row else 0
+
+
 def presence(tx: Tx, bell_id: str) -> Presence:
     """What is known of the bell's life; all empty for one that was never heard."""
     row = tx.one("SELECT * FROM presence WHERE bell_id = ?", (bell_id,))
@@ -102,7 +108,7 @@ def presence(tx: Tx, bell_id: str) -> Presence:
 def save_presence(tx: Tx, state: Presence) -> None:
     """Keep it."""
     health = None if state.health is None else json.dumps(dict(state.health), ensure_ascii=False)
-    tx.run(
+    tx.put(
         "INSERT INTO presence (bell_id, boot, n, online, greeted, last_seen_ms, health) VALUES (?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (bell_id) DO UPDATE SET boot = excluded.boot, n = excluded.n, online = excluded.online, "
         "greeted = excluded.greeted, last_seen_ms = excluded.last_seen_ms, health = excluded.health",
@@ -115,7 +121,8 @@ def listing(tx: Tx) -> list[dict[str, Any]]:
     rows = tx.all(
         "SELECT b.bell_id, b.site, b.kind, b.name, b.address, b.lat, b.lon, b.state, b.enrolled_ms, b.fingerprint, "
         "p.last_seen_ms, COALESCE(p.online, 0) AS online, p.boot, p.health, "
-        "(SELECT COUNT(*) FROM incident i WHERE i.bell_id = b.bell_id AND i.handling <> 'closed') AS open_incidents "
+        "(SELECT COUNT(*) FROM incident i WHERE i.handling <> 'closed' AND EXISTS (SELECT 1 FROM signal s "
+        "WHERE s.incident_id = i.id AND s.bell_id = b.bell_id)) AS open_incidents "
         "FROM bell b LEFT JOIN presence p ON p.bell_id = b.bell_id ORDER BY b.site, b.bell_id"
     )
     for row in rows:

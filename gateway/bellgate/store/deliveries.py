@@ -4,19 +4,24 @@ pending → sending → sent → delivered → displayed, or failed (tried again
 console goes from sent (announced) to displayed (an attended screen showed it).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from bellgate.store.base import Row, Tx
 
-_COLUMNS = "id, target, type, incident_id, signal_id, round, body, attempts, created_ms, due_ms"
+_COLUMNS = (
+    "id, target, type, incident_id, signal_id, round, body, attempts, created_ms, due_ms, kept, trouble_id, press"
+)
 # What may still have to be sent; the same words as in the index delivery_open.
 _OPEN = "state IN ('pending', 'sending', 'failed')"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message to one target. attempts: how often it was tried before."""
+    """One message to one target. attempts: how often it was tried before. kept: what the target said to `keep`.
+
+    press: of a message about a signal, its identity "BELL/BOOT/SEQ": the one id from press to delivery in the log.
+    """
 
     id: str
     target: str
@@ -28,11 +33,14 @@ class Delivery:
     attempts: int
     created_ms: int
     due_ms: int
+    kept: str | None = None
+    trouble_id: int | None = None
+    press: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What became of one attempt. due_ms: when a failed one is tried again."""
+    """What became of one attempt. due_ms: when a failed one is tried again. proof: what came back."""
 
     id: str
     state: str
@@ -40,12 +48,14 @@ class Mark:
     at_ms: int
     due_ms: int = 0
     error: str | None = None
+    proof: str | None = None
 
 
 def insert(tx: Tx, delivery: Delivery, state: str, lease_until_ms: int = 0) -> None:
     """Put it into the outbox. lease_until_ms: until then it belongs to the hand-over in memory."""
-    tx.run(
-        f"INSERT INTO delivery ({_COLUMNS}, state, lease_until_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    tx.put(
+        f"INSERT INTO delivery ({_COLUMNS}, state, lease_until_ms, holder) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             delivery.id,
             delivery.target,
@@ -57,8 +67,12 @@ def insert(tx: Tx, delivery: Delivery, state: str, lease_until_ms: int = 0) -> N
             delivery.attempts,
             delivery.created_ms,
             delivery.due_ms,
+            delivery.kept,
+            delivery.trouble_id,
+            delivery.press,
             state,
             lease_until_ms,
+            tx.holder,
         ),
     )
 
@@ -66,10 +80,10 @@ def insert(tx: Tx, delivery: Delivery, state: str, lease_until_ms: int = 0) -> N
 def take(tx: Tx, target: str, at_ms: int, lease_ms: int, limit: int) -> list[Delivery]:
     """Lease what this target should be sent now, in order of making."""
     rows = tx.all(
-        "UPDATE delivery SET state = 'sending', lease_until_ms = ? WHERE id IN ("
+        "UPDATE delivery SET state = 'sending', lease_until_ms = ?, holder = ? WHERE id IN ("
         f"SELECT id FROM delivery WHERE target = ? AND {_OPEN} AND due_ms <= ? AND lease_until_ms <= ? "
         f"ORDER BY due_ms LIMIT ?) RETURNING {_COLUMNS}",
-        (at_ms + lease_ms, target, at_ms, at_ms, limit),
+        (at_ms + lease_ms, tx.holder, target, at_ms, at_ms, limit),
     )
     return sorted((Delivery(**row) for row in rows), key=lambda delivery: delivery.created_ms)
 
@@ -81,14 +95,36 @@ def waiting(tx: Tx, at_ms: int) -> list[str]:
 
 
 def mark(tx: Tx, marks: Iterable[Mark]) -> None:
-    """Write down what became of the attempts."""
+    """Write down what became of our attempts; what another gateway has taken over meanwhile is its affair."""
     for one in marks:
         ended = one.at_ms if one.state in ("delivered", "dead") else None
-        tx.run(
-            "UPDATE delivery SET state = ?, attempts = ?, due_ms = ?, lease_until_ms = 0, ended_ms = ?, last_error = ? "
-            "WHERE id = ?",
-            (one.state, one.attempts, one.due_ms, ended, one.error, one.id),
+        tx.put(
+            "UPDATE delivery SET state = ?, attempts = ?, due_ms = ?, lease_until_ms = 0, ended_ms = ?, "
+            "last_error = ?, proof = COALESCE(?, proof) WHERE id = ? AND holder = ?",
+            (one.state, one.attempts, one.due_ms, ended, one.error, one.proof, one.id, tx.holder),
         )
+
+
+def keep(tx: Tx, delivery_id: str, kept: str) -> None:
+    """What the target needs again when it tries this one again, in this life of the gateway or the next."""
+    tx.put("UPDATE delivery SET kept = ? WHERE id = ?", (kept, delivery_id))
+
+
+def follows(tx: Tx, delivery: Delivery) -> bool:
+    """True if an earlier message about the same incident or trouble is still on its way to the same target."""
+    row = tx.one(
+        f"SELECT 1 AS one FROM delivery WHERE target = ? AND {_OPEN} AND created_ms < ? AND id <> ? "
+        "AND (incident_id = ? OR trouble_id = ?) LIMIT 1",
+        (delivery.target, delivery.created_ms, delivery.id, delivery.incident_id, delivery.trouble_id),
+    )
+    return row is not None
+
+
+def due_now(tx: Tx, target: str, at_ms: int) -> int:
+    """The target is back: what failed before is tried at once. How many rows that moves."""
+    return tx.run(
+        "UPDATE delivery SET due_ms = ? WHERE target = ? AND state = 'failed' AND due_ms > ?", (at_ms, target, at_ms)
+    )
 
 
 def displayed(tx: Tx, incident_id: int, targets: Iterable[str], up_to_signal: int, at_ms: int) -> int:
@@ -109,11 +145,33 @@ def told(tx: Tx, incident_id: int) -> list[str]:
     return [row["target"] for row in tx.all(sql, (incident_id,))]
 
 
+def of_target(tx: Tx, incident_id: int, target: str, newest: int) -> list[Row]:
+    """What this target was or is to be sent about this incident, the first and the newest of it, in no order:
+    id, type, round, body, state, created_ms."""
+    sql = "SELECT id, type, round, body, state, created_ms FROM delivery WHERE incident_id = ? AND target = ? ORDER BY "
+    rows = tx.all(f"{sql} created_ms DESC LIMIT ?", (incident_id, target, newest))
+    if len(rows) == newest:
+        rows += tx.all(f"{sql} created_ms LIMIT 1", (incident_id, target))
+    return rows
+
+
+def of_unattended(tx: Tx, target: str, after_ms: int, tests: bool, hushed: bool, newest: int) -> list[Row]:
+    """What this target was told since then about incidents that nobody holds yet, the newest of it, with what those
+    are now: type, round, body, created_ms, test, silent, duress. tests, hushed: of such incidents too."""
+    return tx.all(
+        "SELECT d.type, d.round, d.body, d.created_ms, i.test, i.silent, i.duress "
+        "FROM incident i JOIN delivery d ON d.incident_id = i.id "
+        "WHERE i.handling <> 'closed' AND i.handling IN ('received', 'presented') AND d.target = ? "
+        "AND d.created_ms > ? AND i.test <= ? AND i.silent <= ? AND i.duress <= ? ORDER BY d.created_ms DESC LIMIT ?",
+        (target, after_ms, int(tests), int(hushed), int(hushed), newest),
+    )
+
+
 def of_incident(tx: Tx, incident_id: int) -> list[Row]:
     """For people and the API, in order of making."""
     return tx.all(
-        "SELECT id, target, type, round, state, attempts, created_ms, ended_ms, last_error FROM delivery "
-        "WHERE incident_id = ? ORDER BY created_ms, rowid",
+        "SELECT id, target, type, round, state, attempts, created_ms, ended_ms, last_error, proof FROM delivery "
+        "WHERE incident_id = ? ORDER BY number",
         (incident_id,),
     )
 
@@ -124,15 +182,25 @@ def states(tx: Tx) -> dict[str, int]:
     return {row["state"]: row["n"] for row in tx.all(sql)}
 
 
-def release_all(tx: Tx) -> None:
-    """At start: whoever was sending is dead; what was in flight is sent again under the same id."""
-    tx.run(f"UPDATE delivery SET lease_until_ms = 0 WHERE {_OPEN} AND lease_until_ms > 0")
+def let_go(tx: Tx, living: Collection[int]) -> int:
+    """Whoever was sending and is not among the living is dead: what it had in flight is sent again, under the same
+    id. How many there were."""
+    others = f" AND holder NOT IN ({', '.join('?' * len(living))})" if living else ""
+    sql = f"UPDATE delivery SET lease_until_ms = 0 WHERE {_OPEN} AND lease_until_ms > 0{others}"
+    return tx.run(sql, sorted(living))
+
+
+def held(tx: Tx) -> list[str]:
+    """The ids that this gateway has a lease on."""
+    sql = f"SELECT id FROM delivery WHERE {_OPEN} AND lease_until_ms > 0 AND holder = ?"
+    return [row["id"] for row in tx.all(sql, (tx.holder,))]
 
 
 def release(tx: Tx, ids: Iterable[str]) -> None:
     """Give them back to the table: whoever was handed them has no room."""
     for name in ids:
-        tx.run(f"UPDATE delivery SET lease_until_ms = 0 WHERE id = ? AND {_OPEN}", (name,))
+        sql = f"UPDATE delivery SET lease_until_ms = 0 WHERE id = ? AND holder = ? AND {_OPEN}"
+        tx.put(sql, (name, tx.holder))
 
 
 def open_by_target(tx: Tx) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """What must happen at a time. Rows, not timers: a gateway that was killed goes on where it was."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from bellgate.store.base import Row, Tx
@@ -17,7 +18,7 @@ class Due:
 
 def put(tx: Tx, kind: str, subject: str, due_ms: int) -> None:
     """Set the one row of this kind and subject, free to be taken."""
-    tx.run(
+    tx.put(
         "INSERT INTO due (kind, subject, due_ms) VALUES (?, ?, ?) "
         "ON CONFLICT (kind, subject) DO UPDATE SET due_ms = excluded.due_ms, lease_until_ms = 0",
         (kind, subject, due_ms),
@@ -26,16 +27,16 @@ def put(tx: Tx, kind: str, subject: str, due_ms: int) -> None:
 
 def remove(tx: Tx, kind: str, subject: str) -> None:
     """Remove the row, if any."""
-    tx.run("DELETE FROM due WHERE kind = ? AND subject = ?", (kind, subject))
+    tx.put("DELETE FROM due WHERE kind = ? AND subject = ?", (kind, subject))
 
 
 def take(tx: Tx, at_ms: int, lease_ms: int, limit: int) -> list[Due]:
     """Lease what is due, the oldest first. A holder that dies lets go when the lease ends."""
     rows = tx.all(
-        "UPDATE due SET lease_until_ms = ? WHERE (kind, subject) IN ("
+        "UPDATE due SET lease_until_ms = ?, holder = ? WHERE (kind, subject) IN ("
         "SELECT kind, subject FROM due WHERE due_ms <= ? AND lease_until_ms <= ? ORDER BY due_ms LIMIT ?) "
         "RETURNING kind, subject, due_ms, lease_until_ms",
-        (at_ms + lease_ms, at_ms, at_ms, limit),
+        (at_ms + lease_ms, tx.holder, at_ms, at_ms, limit),
     )
     return sorted((Due(**row) for row in rows), key=lambda due: due.due_ms)
 
@@ -61,14 +62,15 @@ def late(tx: Tx, before_ms: int) -> list[Row]:
     return tx.all("SELECT kind, subject, due_ms FROM due WHERE due_ms < ? ORDER BY due_ms LIMIT 20", (before_ms,))
 
 
-def release_all(tx: Tx) -> None:
-    """At start: whoever held a lease is dead."""
-    tx.run("UPDATE due SET lease_until_ms = 0 WHERE lease_until_ms > 0")
+def let_go(tx: Tx, living: Collection[int]) -> int:
+    """Whoever held a lease and is not among the living is dead: others may take its rows. How many there were."""
+    others = f" AND holder NOT IN ({', '.join('?' * len(living))})" if living else ""
+    return tx.run(f"UPDATE due SET lease_until_ms = 0 WHERE lease_until_ms > 0{others}", sorted(living))
 
 
 def postpone(tx: Tx, kind: str, until_ms: int) -> None:
     """Move the rows of this kind that are due earlier to that time."""
-    tx.run("UPDATE due SET due_ms = ? WHERE kind = ? AND due_ms < ?", (until_ms, kind, until_ms))
+    tx.put("UPDATE due SET due_ms = ? WHERE kind = ? AND due_ms < ?", (until_ms, kind, until_ms))
 
 
 def next_ms(tx: Tx, kind: str, subject: str) -> int | None:
@@ -78,11 +80,20 @@ def next_ms(tx: Tx, kind: str, subject: str) -> int | None:
 
 
 def shift(tx: Tx, by_ms: int) -> None:
-    """The clock was set: move everything that waits for a time by as much, so that it waits no longer than meant."""
-    tx.run("UPDATE due SET due_ms = due_ms + ?, lease_until_ms = 0", (by_ms,))
-    tx.run("UPDATE incident SET lease_until_ms = lease_until_ms + ? WHERE lease_until_ms IS NOT NULL", (by_ms,))
-    tx.run(
-        "UPDATE delivery SET due_ms = due_ms + ?, lease_until_ms = MAX(lease_until_ms + ?, 0) "
-        "WHERE state IN ('pending', 'sending', 'failed')",
+    """The clock was set: move everything that waits for a time by as much, so that it waits as long as was meant.
+
+    What was taken is let go: `finish` finds it moved, so it is carried out once, at its new time.
+    """
+    tx.put("UPDATE due SET due_ms = due_ms + ?, lease_until_ms = 0", (by_ms,))
+    tx.put(
+        "UPDATE incident SET lease_until_ms = lease_until_ms + ?, escalation_from_ms = escalation_from_ms + ? "
+        "WHERE handling <> 'closed'",
         (by_ms, by_ms),
+    )
+    tx.put("UPDATE presence SET last_seen_ms = last_seen_ms + ?", (by_ms,))
+    tx.put(
+        "UPDATE delivery SET due_ms = due_ms + ?, "
+        "lease_until_ms = CASE WHEN lease_until_ms + ? > 0 THEN lease_until_ms + ? ELSE 0 END "
+        "WHERE state IN ('pending', 'sending', 'failed')",
+        (by_ms, by_ms, by_ms),
     )

@@ -9,7 +9,7 @@ from bellgate.store import audit, deliveries, signals
 from bellgate.store.base import Row, Tx
 
 _FIELDS = tuple(field.name for field in fields(Incident))
-_FLAGS = ("test", "silent", "duress", "cancel_asked", "restored")
+_FLAGS = ("test", "silent", "duress", "cancel_asked", "restored", "tampered")
 _KEPT = tuple(name for name in _FIELDS if name != "id")
 _INSERT = f"INSERT INTO incident ({', '.join(_KEPT)}) VALUES ({', '.join('?' * len(_KEPT))}) RETURNING id"
 _SAVE = f"UPDATE incident SET {', '.join(name + ' = ?' for name in _KEPT)} WHERE id = ? AND version = ?"
@@ -21,7 +21,7 @@ _VIEW = (
     "s.occurred_ms, s.occurred_err_ms, s.occurred_source, s.late, s.clock_unsure "
     "FROM incident i JOIN bell b ON b.bell_id = i.bell_id "
     "LEFT JOIN due d ON d.kind = 'escalation' AND d.subject = CAST(i.id AS TEXT) "
-    "LEFT JOIN signal s ON s.id = (SELECT MIN(f.id) FROM signal f WHERE f.incident_id = i.id)"
+    "LEFT JOIN signal s ON s.id = i.first_signal"
 )
 
 
@@ -31,11 +31,25 @@ def _incident(row: Row) -> Incident:
     return Incident(**row)
 
 
-def open_for(tx: Tx, bell_id: str, test: bool) -> Incident | None:
-    """The bell's open case: there is at most one, tests apart from real alarms."""
-    sql = f"{_SELECT} WHERE bell_id = ? AND test = ? AND handling <> 'closed'"
-    row = tx.one(sql, (bell_id, int(test)))
+def open_for(tx: Tx, folds_by: str, test: bool) -> Incident | None:
+    """The open case under this key: there is at most one, tests apart from real alarms.
+
+    Where the latest case under the key was merged into one that is still open, that one.
+    """
+    key = (folds_by, int(test))
+    row = tx.one(f"{_SELECT} WHERE folds_by = ? AND test = ? AND handling <> 'closed'", key)
+    if row is None:
+        row = tx.one(
+            f"{_SELECT} WHERE handling <> 'closed' AND id = "
+            "(SELECT merged_into FROM incident WHERE folds_by = ? AND test = ? ORDER BY id DESC LIMIT 1)",
+            key,
+        )
     return None if row is None else _incident(row)
+
+
+def move_merged(tx: Tx, from_incident: int, to_incident: int) -> None:
+    """What was merged into the one has gone on with it into the other."""
+    tx.run("UPDATE incident SET merged_into = ? WHERE merged_into = ?", (to_incident, from_incident))
 
 
 def get(tx: Tx, incident_id: int) -> Incident:
@@ -62,7 +76,7 @@ def save(tx: Tx, before: Incident, after: Incident) -> None:
 def views(tx: Tx, state: str = "open", limit: int = 200, before_id: int | None = None) -> list[dict[str, Any]]:
     """Cases for people and the API, newest first. state: "open", "closed" or "all"."""
     rows = tx.all(
-        f"{_VIEW} WHERE {_STATES[state]} AND (? IS NULL OR i.id < ?) ORDER BY i.id DESC LIMIT ?",
+        f"{_VIEW} WHERE {_STATES[state]} AND (CAST(? AS BIGINT) IS NULL OR i.id < ?) ORDER BY i.id DESC LIMIT ?",
         (before_id, before_id, limit),
     )
     return [_shown(row) for row in rows]
@@ -117,6 +131,7 @@ def _shown(row: Row) -> dict[str, Any]:
         "last_signal": row["last_signal"],
         "cancel_asked": bool(row["cancel_asked"]),
         "restored": bool(row["restored"]),
+        "tampered": bool(row["tampered"]),
         "opened_ms": row["opened_ms"],
         "last_signal_ms": row["last_signal_ms"],
         "owner": row["owner"],
@@ -124,10 +139,12 @@ def _shown(row: Row) -> dict[str, Any]:
         "lease_until_ms": row["lease_until_ms"],
         "disposition": row["disposition"],
         "closed_ms": row["closed_ms"],
+        "merged_into": row["merged_into"],
         "late": bool(row["late"]),
         "clock_unsure": bool(row["clock_unsure"]),
         "occurred": signals.occurred(row),
         "escalation": {
+            "policy": row["policy"],
             "step": row["escalation_step"],
             "round": row["escalation_round"],
             "next_ms": row["next_ms"],

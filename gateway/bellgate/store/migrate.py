@@ -1,14 +1,27 @@
-"""Numbered schema changes: schema/0001_first.sql, 0002_….sql; `PRAGMA user_version` says which are in.
+"""Numbered schema changes: schema/0001_first.sql, 0002_….sql, the same files for every database.
 
 Each file is one transaction together with its number, so a power cut leaves either the old version or the new one.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
+from typing import Protocol
 
 from bellgate import __version__
 from bellgate.errors import NewerDatabase, StoreError
+
+
+class Schema(Protocol):
+    """The tables of one database, as far as their version goes."""
+
+    def version(self) -> int:
+        """The number of the last change that is in; 0 for an empty database."""
+        ...
+
+    def apply(self, number: int, statements: Iterable[str]) -> bool:
+        """Make change `number` in one transaction; False if another process has made it meanwhile."""
+        ...
 
 
 def migrations() -> list[tuple[int, str, str]]:
@@ -24,43 +37,27 @@ def migrations() -> list[tuple[int, str, str]]:
     return found
 
 
-def version(connection: sqlite3.Connection) -> int:
-    """The schema version of the database; 0 for an empty one."""
-    return int(connection.execute("PRAGMA user_version").fetchone()["user_version"])
-
-
-def migrate(connection: sqlite3.Connection, where: str, known: list[tuple[int, str, str]] | None = None) -> int:
+def migrate(schema: Schema, where: str, known: list[tuple[int, str, str]] | None = None) -> int:
     """Bring the database to the newest version; returns how many changes were made. Raises NewerDatabase.
 
-    connection: in autocommit mode (isolation_level None). where: the file's name, for the message.
+    where: the database's name, for the message.
     """
     known = migrations() if known is None else known
     newest = len(known)
     made = 0
-    while (has := version(connection)) != newest:
+    while (has := schema.version()) != newest:
         if has > newest:
             raise NewerDatabase(
                 f"{where} has schema version {has}, but this is bellgate {__version__}, which knows up to {newest}. "
                 "Install the newer bellgate again, or restore a backup from before the update"
             )
         number, _, sql = known[has]
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            if version(connection) == has:  # another process may have done it while we waited for the lock
-                for statement in statements(sql):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {number}")
-                made += 1
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        made += schema.apply(number, statements(sql))
     return made
 
 
 def statements(sql: str) -> Iterator[str]:
-    """The single statements of a script. (`executescript` would commit behind our back.)"""
+    """The single statements of a script. (A driver's own way to run a script would commit behind our back.)"""
     waiting = ""
     for line in sql.splitlines(keepends=True):
         waiting += line

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from bellgate.errors import DamagedDatabase, StoreBusy, StoreError
+from bellgate.errors import DamagedDatabase, DiskFault, StoreBusy, StoreError
 
 # How long SQLite itself waits for another process (the CLI) that writes.
 BUSY_TIMEOUT_MS = 5_000
@@ -89,9 +89,9 @@ def prepare(path: Path) -> None:
         raise unwritable(path, PermissionError(13, "Permission denied"))
 
 
-def unwritable(path: Path, error: OSError) -> StoreError:
+def unwritable(path: Path, error: OSError) -> DiskFault:
     """The text for a folder or file that cannot be written."""
-    return StoreError(
+    return DiskFault(
         f"{path}: cannot be written ({error.strerror}). Give the gateway's user the right to write in {path.parent} "
         "(chown, chmod), or free the disk if it is full or mounted read-only"
     )
@@ -172,9 +172,9 @@ def explained(error: Exception, path: Path) -> StoreError:
     if "locked" in text or "busy" in text:
         return StoreBusy(f"{path}: another program keeps the database locked. End it, or try again")
     if "full" in text:
-        return StoreError(f"{path}: the disk is full. Free some space; waiting messages are tried again by themselves")
+        return DiskFault(f"{path}: the disk is full. Free some space; waiting messages are tried again by themselves")
     if "readonly" in text or "unable to open" in text:
         return unwritable(path, PermissionError(13, text))
     if "I/O" in text:
-        return StoreError(f"{path}: the disk reports an error ({text}). Check its cable or card, and restore a backup")
+        return DiskFault(f"{path}: the disk reports an error ({text}). Check its cable or card, and restore a backup")
     return StoreError(f"{path}: {text}")

@@ -5,7 +5,7 @@ from bellgate.store.base import Tx
 
 def count(tx: Tx, reason: str, at_ms: int) -> None:
     """One more message refused for this reason (a short stable code)."""
-    tx.run(
+    tx.put(
         "INSERT INTO refusal (reason, count, last_ms) VALUES (?, 1, ?) "
         "ON CONFLICT (reason) DO UPDATE SET count = refusal.count + 1, last_ms = excluded.last_ms",
         (reason, at_ms),

@@ -8,14 +8,19 @@ from bellgate.core.signal import Signal
 from bellgate.store.base import Row, Tx
 from bellwire import STAGES
 
+_BOOT = "superseded, stored, highest_seq, claimed_seq, lost"
+
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """What is known of one start of a bell. stored: its events that are kept; highest_seq: the highest number seen."""
+    """What is known of one start of a bell. stored: its events that are kept; highest_seq: the highest number seen;
+    claimed_seq: so many it says it has sent; lost: so many never arrived, as the trouble list was told."""
 
     superseded: bool
     stored: int
     highest_seq: int
+    claimed_seq: int = 0
+    lost: int = 0
 
 
 def insert(tx: Tx, signal: Signal, incident_id: int | None) -> int | None:
@@ -47,7 +52,7 @@ def insert(tx: Tx, signal: Signal, incident_id: int | None) -> int | None:
     )
     if row is not None:
         return int(row["id"])
-    tx.run(
+    tx.put(
         "UPDATE signal SET arrivals = arrivals + 1 WHERE bell_id = ? AND boot = ? AND seq = ?",
         (signal.bell_id, signal.boot, signal.seq),
     )
@@ -56,7 +61,7 @@ def insert(tx: Tx, signal: Signal, incident_id: int | None) -> int | None:
 
 def join(tx: Tx, number: int, incident_id: int) -> None:
     """Give a signal its incident."""
-    tx.run("UPDATE signal SET incident_id = ? WHERE id = ?", (incident_id, number))
+    tx.put("UPDATE signal SET incident_id = ? WHERE id = ?", (incident_id, number))
 
 
 def stage(tx: Tx, bell_id: str, boot: str, seq: int) -> str | None:
@@ -65,24 +70,32 @@ def stage(tx: Tx, bell_id: str, boot: str, seq: int) -> str | None:
     return None if row is None else str(row["stage"])
 
 
-def climb(tx: Tx, incident_id: int, stage: str, up_to: int | None) -> list[tuple[str, int]]:
-    """Raise the stage of the signals up to receipt number `up_to` (None: all); (boot, seq) of those that changed."""
+def move(tx: Tx, from_incident: int, to_incident: int) -> None:
+    """Two incidents were found to be one."""
+    tx.put("UPDATE signal SET incident_id = ? WHERE incident_id = ?", (to_incident, from_incident))
+
+
+def climb(tx: Tx, incident_id: int, stage: str, up_to: int | None) -> list[tuple[str, str, int]]:
+    """Raise the stage of the signals up to receipt number `up_to` (None: all).
+
+    (bell_id, boot, seq) of those that changed.
+    """
     lower = STAGES[: STAGES.index(stage)]
     if not lower:
         return []
     rows = tx.all(
-        f"UPDATE signal SET stage = ? WHERE incident_id = ? AND (? IS NULL OR id <= ?) "
-        f"AND stage IN ({', '.join('?' * len(lower))}) RETURNING id, boot, seq",
+        f"UPDATE signal SET stage = ? WHERE incident_id = ? AND (CAST(? AS BIGINT) IS NULL OR id <= ?) "
+        f"AND stage IN ({', '.join('?' * len(lower))}) RETURNING id, bell_id, boot, seq",
         (stage, incident_id, up_to, up_to, *lower),
     )
-    return [(row["boot"], row["seq"]) for row in sorted(rows, key=lambda row: int(row["id"]))]
+    return [(row["bell_id"], row["boot"], row["seq"]) for row in sorted(rows, key=lambda row: int(row["id"]))]
 
 
 def open_stages(tx: Tx, bell_id: str, limit: int) -> list[tuple[str, int, str]]:
     """(boot, seq, stage) of the bell's newest events whose incident is open, the oldest of them first."""
     rows = tx.all(
         "SELECT s.boot, s.seq, s.stage FROM signal s JOIN incident i ON i.id = s.incident_id "
-        "WHERE i.bell_id = ? AND i.handling <> 'closed' ORDER BY s.id DESC LIMIT ?",
+        "WHERE s.bell_id = ? AND i.handling <> 'closed' ORDER BY s.id DESC LIMIT ?",
         (bell_id, limit),
     )
     return [(row["boot"], row["seq"], row["stage"]) for row in reversed(rows)]
@@ -97,6 +110,7 @@ def of_incident(tx: Tx, incident_id: int) -> list[dict[str, Any]]:
 def _shown(row: Row) -> dict[str, Any]:
     return {
         "number": row["id"],
+        "bell_id": row["bell_id"],
         "boot": row["boot"],
         "seq": row["seq"],
         "what": row["what"],
@@ -120,10 +134,16 @@ def occurred(row: Row) -> dict[str, Any]:
 
 def boot(tx: Tx, bell_id: str, boot: str) -> Boot | None:
     """What is known of this start, or None if it was never heard."""
-    row = tx.one(
-        "SELECT superseded, stored, highest_seq FROM bell_boot WHERE bell_id = ? AND boot = ?", (bell_id, boot)
+    row = tx.one(f"SELECT {_BOOT} FROM bell_boot WHERE bell_id = ? AND boot = ?", (bell_id, boot))
+    return None if row is None else _boot(row)
+
+
+def note_loss(tx: Tx, bell_id: str, boot: str, claimed_seq: int, lost: int) -> None:
+    """What the trouble list is told of this start now."""
+    tx.put(
+        "UPDATE bell_boot SET claimed_seq = ?, lost = ? WHERE bell_id = ? AND boot = ?",
+        (claimed_seq, lost, bell_id, boot),
     )
-    return None if row is None else Boot(bool(row["superseded"]), row["stored"], row["highest_seq"])
 
 
 def heard_event(tx: Tx, bell_id: str, boot: str, seq: int, at_ms: int, superseded: bool) -> Boot:
@@ -131,17 +151,22 @@ def heard_event(tx: Tx, bell_id: str, boot: str, seq: int, at_ms: int, supersede
     row = tx.one(
         "INSERT INTO bell_boot (bell_id, boot, first_heard_ms, superseded, stored, highest_seq) "
         "VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT (bell_id, boot) DO UPDATE SET stored = bell_boot.stored + 1, "
-        "highest_seq = MAX(bell_boot.highest_seq, excluded.highest_seq) RETURNING superseded, stored, highest_seq",
+        "highest_seq = CASE WHEN excluded.highest_seq > bell_boot.highest_seq THEN excluded.highest_seq "
+        f"ELSE bell_boot.highest_seq END RETURNING {_BOOT}",
         (bell_id, boot, at_ms, int(superseded), seq),
     )
     assert row is not None
-    return Boot(bool(row["superseded"]), row["stored"], row["highest_seq"])
+    return _boot(row)
+
+
+def _boot(row: Row) -> Boot:
+    return Boot(bool(row["superseded"]), row["stored"], row["highest_seq"], row["claimed_seq"], row["lost"])
 
 
 def heard_alive(tx: Tx, bell_id: str, boot: str, at_ms: int) -> None:
     """This start of the bell is the living one: every other one that was heard is superseded by it."""
-    tx.run(
+    tx.put(
         "INSERT INTO bell_boot (bell_id, boot, first_heard_ms) VALUES (?, ?, ?) ON CONFLICT (bell_id, boot) DO NOTHING",
         (bell_id, boot, at_ms),
     )
-    tx.run("UPDATE bell_boot SET superseded = 1 WHERE bell_id = ? AND boot <> ? AND superseded = 0", (bell_id, boot))
+    tx.put("UPDATE bell_boot SET superseded = 1 WHERE bell_id = ? AND boot <> ? AND superseded = 0", (bell_id, boot))

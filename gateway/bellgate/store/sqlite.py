@@ -1,52 +1,33 @@
-"""SQLite behind one writer thread: take what is waiting, commit it together, then answer all.
+"""SQLite as a `Database`: one file, written by one connection at a time (BEGIN IMMEDIATE keeps other processes out)."""
 
-A commit costs one fdatasync however many jobs are in it, so under load the group grows and the rate with it, while a
-lone press waits for nobody. Each job has a savepoint: one that fails takes no other with it.
-"""
-
-import asyncio
 import contextlib
-import queue
+import fcntl
 import sqlite3
-import threading
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Self, TypeVar
-
-import structlog
+from typing import IO, Any
 
 from bellgate.clock import now_ms
-from bellgate.errors import StoreBusy, StoreError
+from bellgate.errors import StoreError
 from bellgate.store import opening, troubles
 from bellgate.store.base import Row, Tx
 from bellgate.store.migrate import migrate
 
-T = TypeVar("T")
-
-# A district's bells all at once, ten times over, is 20 MB of waiting jobs on a Pi; beyond it the broker keeps them.
-WAITING_MAX = 10_000
-# One group is one transaction: the first press in it waits for the last, at most about 0.1 s on a Pi.
-GROUP_MAX = 500
-# Marks that nobody waits for ride on the next commit, or go by themselves after this.
-LAZY_S = 0.02
 # The log is copied back in a quiet second, so that no press waits for it; the canary alone makes 50 in four minutes.
 CHECKPOINT_COMMITS = 50
-QUIET_S = 1.0
-# Reads are short; two at a time keep the page live while a long list is read.
-READERS = 2
-
-_log = structlog.get_logger(__name__)
 
 
 class SqliteTx:
     """A `Tx` on one connection."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, gateways: "_Gateways") -> None:
         self._connection = connection
+        self._gateways = gateways
+
+    @property
+    def holder(self) -> int:
+        """This process's number; see `Tx`."""
+        return self._gateways.number
 
     def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Every row, each as {column: value}."""
@@ -63,300 +44,209 @@ class SqliteTx:
         """How many rows the statement changed."""
         return self._connection.execute(sql, params).rowcount
 
+    def put(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """A change; see `Tx`."""
+        self._connection.execute(sql, params)
 
-@dataclass(slots=True)
-class _Work:
-    job: Callable[[Tx], Any]
-    done: Callable[[Any], None] | None
-    lazily: bool
-    result: Any = None
+    def hold(self, number: int) -> None:
+        """Be the one gateway of this file; see `Tx`."""
+        self._gateways.hold(number)
+
+    def living(self) -> frozenset[int] | None:
+        """Who runs with this file; see `Tx`."""
+        return self._gateways.living()
+
+    def tell(self, text: str) -> None:
+        """Nobody is there to hear it."""
 
 
-class Store:
-    """One SQLite database. `start()` first; every method may be called from any thread."""
+class _Gateways:
+    """The gateway on a SQLite file is one process: a second one would need to be on the same machine anyway."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._lazy: list[_Work] = []
-        self._lazy_until_s = 0.0
-        self._thread: threading.Thread | None = None
-        self._connection: sqlite3.Connection | None = None
+        self._path = path.with_name(path.name + ".gateway.lock")
         self._held: IO[str] | None = None
-        self._readers: ThreadPoolExecutor | None = None
-        self._local = threading.local()
-        self._local_lock = threading.Lock()
-        self._read_connections: list[sqlite3.Connection] = []
-        self._since_checkpoint = 0
-        self._open = False
-        self._failing = False
-        self.commits = 0
-        self.commit_failures = 0
-        self.jobs = 0
-        self.largest_group = 0
-        self.refused = 0
+        self.number = 0
 
-    def start(self) -> None:
-        """Open, check and migrate the database, and start the writer. Raises StoreError and its kinds."""
-        opening.prepare(self.path)
-        self._held = opening.hold(self.path)
-        try:
-            opening.check_integrity(self.path, self._held)
-            self._connection = opening.connect(self.path)
-            fresh = migrate(self._connection, str(self.path)) > 0
-            opening.grow_log(self._connection, self.path)
-        except sqlite3.Error as error:
-            self._close()
-            raise opening.explained(error, self.path) from error
-        except BaseException:
-            self._close()
-            raise
-        self._readers = ThreadPoolExecutor(READERS, "store-read")
-        self._thread = threading.Thread(target=self._run, name="store-write", daemon=True)
-        self._open = True
-        self._thread.start()
-        names = list(opening.set_aside_before(self.path))
-        self.write_now(lambda tx: troubles.set_aside(tx, names, fresh, now_ms()))
-
-    def stop(self, deadline_s: float = 10.0) -> None:
-        """Commit what is waiting, then close. Nothing can be submitted afterwards."""
-        if not self._open:
-            return
-        self._open = False
-        self._queue.put(None)
-        if self._thread is not None:
-            self._thread.join(deadline_s)
-            if self._thread.is_alive():  # a disk that hangs: leave the handles to the end of the process
-                _log.error("store_stop_late", deadline_s=deadline_s)
-                return
-        if self._readers is not None:
-            self._readers.shutdown(wait=True, cancel_futures=True)
-        self._close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def submit(
-        self, job: Callable[[Tx], T], done: Callable[[T | Exception], None] | None = None, *, lazily: bool = False
-    ) -> None:
-        """Run `job` in the next transaction; `done(result or exception)` follows the commit, in the writer thread.
-
-        lazily: nobody waits for it, so it rides on the next commit, or goes by itself after 20 ms.
-        Raises StoreBusy when too much is waiting, StoreError when the store is stopped.
-        """
-        if not self._open:
-            raise StoreError("the store is stopped")
-        if self._queue.qsize() >= WAITING_MAX:
-            self.refused += 1
-            raise StoreBusy(f"{WAITING_MAX} jobs wait for the database: the disk is too slow or hangs")
-        self._queue.put(_Work(job, done, lazily))
-
-    async def write(self, job: Callable[[Tx], T], deadline_s: float = 5.0) -> T:
-        """Run `job` and wait for the commit. Raises what the job raised, StoreError, or StoreBusy at the deadline."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-
-        def done(result: T | Exception) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(_settle, future, result)
-
-        self.submit(job, done)
-        try:
-            async with asyncio.timeout(deadline_s):
-                return await future
-        except TimeoutError:
-            raise StoreBusy(f"the database did not answer within {deadline_s:g} s") from None
-
-    async def read(self, job: Callable[[Tx], T], deadline_s: float = 5.0) -> T:
-        """Run `job` on one consistent picture, without the right to write. Raises StoreError, StoreBusy."""
-        if self._readers is None or not self._open:
-            raise StoreError("the store is stopped")
-        try:
-            reading = self._readers.submit(self.read_now, job)
-        except RuntimeError as error:  # the pool was shut down meanwhile
-            raise StoreError("the store is stopped") from error
-        try:
-            async with asyncio.timeout(deadline_s):
-                return await asyncio.wrap_future(reading)
-        except TimeoutError:
-            raise StoreBusy(f"the database did not answer within {deadline_s:g} s") from None
-
-    def write_now(self, job: Callable[[Tx], T], deadline_s: float = 30.0) -> T:
-        """`write` for code without an event loop."""
-        future: Future[T] = Future()
-
-        def done(result: T | Exception) -> None:
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-
-        self.submit(job, done)
-        try:
-            return future.result(deadline_s)
-        except TimeoutError:
-            raise StoreBusy(f"the database did not answer within {deadline_s:g} s") from None
-
-    def read_now(self, job: Callable[[Tx], T]) -> T:
-        """`read` for code without an event loop."""
-        if not self._open:
-            raise StoreError("the store is stopped")
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        try:
-            if connection is None:
-                connection = opening.connect(self.path, readonly=True)
-                self._local.connection = connection
-                with self._local_lock:
-                    self._read_connections.append(connection)
-            connection.execute("BEGIN")
+    def hold(self, number: int) -> None:
+        if self._held is None:
+            handle = self._path.open("a")
             try:
-                return job(SqliteTx(connection))
-            finally:
-                connection.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            raise opening.explained(error, self.path) from error
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                handle.close()
+                raise StoreError(
+                    f"{self._path.name}: a gateway runs with this database already. End it first; "
+                    "several gateways at once need store.url = postgresql://…"
+                ) from None
+            self._held = handle
+        self.number = number
 
-    def counters(self) -> dict[str, int]:
-        """For /metrics: what the writer has done since the start, and how much is waiting."""
-        return {
-            "commits": self.commits,
-            "commit_failures": self.commit_failures,
-            "jobs": self.jobs,
-            "largest_group": self.largest_group,
-            "refused": self.refused,
-            "waiting": self._queue.qsize(),
-        }
+    def living(self) -> frozenset[int]:
+        if self._held is not None:
+            return frozenset((self.number,))
+        try:
+            with self._path.open("a") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return frozenset((-1,))  # some process holds it: we can't say which, but there is one
+        return frozenset()
 
-    def _close(self) -> None:
-        for connection in (*self._read_connections, self._connection):
-            if connection is not None:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.close()
-        self._read_connections.clear()
-        self._connection = None
+    def close(self) -> None:
         if self._held is not None:
             self._held.close()
             self._held = None
 
-    # From here on: the writer thread.
 
-    def _run(self) -> None:
-        more = True
-        while more:
-            group, more = self._gather()
-            if group:
-                self._commit(group)
+class SqliteConnection:
+    """A `Connection`; a reader sees one picture and may not write (PRAGMA query_only)."""
 
-    def _gather(self) -> tuple[list[_Work], bool]:
-        """What goes into the next transaction, and whether there will be another one."""
-        group: list[_Work] = []
-        while True:
-            try:
-                work = self._queue.get(block=False) if group else self._wait()
-            except queue.Empty:
-                return self._with_lazy(group), True
-            if work is None:
-                return self._with_lazy(group), False
-            if work.lazily:
-                if not self._lazy:
-                    self._lazy_until_s = time.monotonic() + LAZY_S
-                self._lazy.append(work)
-                if len(self._lazy) >= GROUP_MAX:
-                    return self._with_lazy(group), True
-                continue
-            group.append(work)
-            if len(group) >= GROUP_MAX:
-                return self._with_lazy(group), True
+    turn_s = 1.0  # nobody else waits but a command line, which has five seconds
 
-    def _wait(self) -> _Work | None:
-        """The next job. Raises queue.Empty when the lazy ones have waited long enough."""
-        while True:
-            if self._lazy:
-                left_s = self._lazy_until_s - time.monotonic()
-                if left_s <= 0:
-                    return self._queue.get(block=False)
-                return self._queue.get(timeout=left_s)
-            if self._since_checkpoint < CHECKPOINT_COMMITS:
-                return self._queue.get()
-            try:
-                return self._queue.get(timeout=QUIET_S)
-            except queue.Empty:
-                self._checkpoint()
+    def __init__(self, connection: sqlite3.Connection, gateways: _Gateways, readonly: bool) -> None:
+        self._connection = connection
+        self._begin = "BEGIN" if readonly else "BEGIN IMMEDIATE"
+        self._since_checkpoint = 0
+        self.tx: Tx = SqliteTx(connection, gateways)
 
-    def _with_lazy(self, group: list[_Work]) -> list[_Work]:
-        group += self._lazy
-        self._lazy = []
-        return group
+    def begin(self) -> None:
+        """Begin; a writer waits for other processes, at most opening.BUSY_TIMEOUT_MS."""
+        self._connection.execute(self._begin)
 
-    def _commit(self, group: list[_Work]) -> None:
-        assert self._connection is not None
-        connection = self._connection
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            alone = len(group) == 1
-            for work in group:
-                _run_job(connection, work, alone, self.path)
-            if connection.in_transaction:
-                connection.execute("COMMIT")
-                self.commits += 1
-                self._since_checkpoint += 1
-                if self._failing:
-                    self._failing = False
-                    _log.info("commits_again")
-        except Exception as error:
-            with contextlib.suppress(sqlite3.Error):
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-            self.commit_failures += 1
-            failed = opening.explained(error, self.path)
-            if not self._failing:  # once when lost, once when back
-                self._failing = True
-                _log.error("commit_failed", reason=str(failed), jobs=len(group))
-            for work in group:
-                work.result = failed
-        self.jobs += len(group)
-        self.largest_group = max(self.largest_group, len(group))
-        for work in group:
-            if work.done is not None:
-                try:
-                    work.done(work.result)
-                except Exception:  # one caller's fault must not stop the writer for all
-                    _log.exception("done_failed")
+    def commit(self) -> None:
+        """One fdatasync."""
+        self._connection.execute("COMMIT")
+        self._since_checkpoint += 1
 
-    def _checkpoint(self) -> None:
-        assert self._connection is not None
+    def roll_back(self) -> None:
+        """Drop it."""
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def mark(self) -> None:
+        """A savepoint."""
+        self._connection.execute("SAVEPOINT job")
+
+    def settle(self) -> None:
+        """Everything is done at once here."""
+
+    def unmark(self) -> None:
+        """Forget it."""
+        self._connection.execute("RELEASE job")
+
+    def back_to_mark(self) -> None:
+        """Undo what followed it."""
+        self._connection.execute("ROLLBACK TO job")
+
+    @property
+    def in_transaction(self) -> bool:
+        """False after a full disk or an I/O error: SQLite has rolled back by itself."""
+        return self._connection.in_transaction
+
+    @property
+    def wants_rest(self) -> bool:
+        """True when the log has grown enough to be copied back."""
+        return self._since_checkpoint >= CHECKPOINT_COMMITS
+
+    def rest(self) -> None:
+        """Copy the log back."""
         self._since_checkpoint = 0
         with contextlib.suppress(sqlite3.Error):  # the next quiet moment tries again
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
-
-def _run_job(connection: sqlite3.Connection, work: _Work, alone: bool, path: Path) -> None:
-    """One job. A lone one needs no savepoint: its failure is the transaction's."""
-    if not alone:
-        connection.execute("SAVEPOINT job")
-    try:
-        work.result = work.job(SqliteTx(connection))
-    except Exception as error:
-        if not connection.in_transaction:
-            raise  # disk full or an I/O error: SQLite has rolled the whole transaction back, and nobody's job counts
-        work.result = opening.explained(error, path) if isinstance(error, sqlite3.OperationalError) else error
-        connection.execute("ROLLBACK" if alone else "ROLLBACK TO job")
-        if alone:
-            return
-    if not alone:
-        connection.execute("RELEASE job")
+    def close(self) -> None:
+        """Close."""
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
 
 
-def _settle(future: "asyncio.Future[T]", result: T | Exception) -> None:
-    if future.done():
-        return  # the caller's deadline has passed
-    if isinstance(result, Exception):
-        future.set_exception(result)
-    else:
-        future.set_result(result)
+class SqliteSchema:
+    """`PRAGMA user_version` says which changes are in."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """connection: in autocommit mode (isolation_level None)."""
+        self._connection = connection
+
+    def version(self) -> int:
+        """The number of the last change."""
+        return int(self._connection.execute("PRAGMA user_version").fetchone()["user_version"])
+
+    def apply(self, number: int, statements: Iterable[str]) -> bool:
+        """One change and its number, together or not at all."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            if missing := self.version() == number - 1:  # another process may have made it while we waited
+                for statement in statements:
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version = {number}")
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        return missing
+
+
+class SqliteDatabase:
+    """A `Database` in one file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._gateways = _Gateways(path)
+        self._held: IO[str] | None = None
+
+    @property
+    def where(self) -> str:
+        """The file's path."""
+        return str(self.path)
+
+    def open(self) -> bool:
+        """Check, migrate; True if it was empty."""
+        opening.prepare(self.path)
+        self._held = opening.hold(self.path)
+        try:
+            opening.check_integrity(self.path, self._held)
+            with contextlib.closing(opening.connect(self.path)) as connection:
+                return migrate(SqliteSchema(connection), str(self.path)) > 0
+        except sqlite3.Error as error:
+            raise opening.explained(error, self.path) from error
+
+    def writer(self) -> SqliteConnection:
+        """The connection that writes."""
+        try:
+            connection = opening.connect(self.path)
+            opening.grow_log(connection, self.path)
+        except sqlite3.Error as error:
+            raise opening.explained(error, self.path) from error
+        return SqliteConnection(connection, self._gateways, readonly=False)
+
+    def reader(self) -> SqliteConnection:
+        """A connection that may not write."""
+        return SqliteConnection(opening.connect(self.path, readonly=True), self._gateways, readonly=True)
+
+    def first_job(self, fresh: bool) -> Callable[[Tx], Any]:
+        """Say which damaged files lie beside a fresh database."""
+        names = list(opening.set_aside_before(self.path))
+        return lambda tx: troubles.set_aside(tx, names, fresh, now_ms())
+
+    def explained(self, error: Exception) -> Exception:
+        """A wrong value or a broken constraint is the job's own affair; the rest is the database's."""
+        own = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError)
+        if isinstance(error, sqlite3.Error) and not isinstance(error, own):
+            return opening.explained(error, self.path)
+        return error
+
+    def failed(self, error: Exception) -> StoreError:
+        """A failed commit in words."""
+        return opening.explained(error, self.path)
+
+    def listen(self, told: Callable[[str], None]) -> None:
+        """There is no other gateway."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._gateways.close()
+        if self._held is not None:
+            self._held.close()
+            self._held = None

@@ -1,61 +1,234 @@
-"""Things the operator must know; never mixed with alarms. One open line per kind and subject, counted."""
+"""Things the operator must know; never mixed with alarms. One live line per kind and subject, counted.
 
-from collections.abc import Collection
+`core.trouble` decides when a line is shown and when it ends, `core.storm` when several are gathered in a common one;
+`pipeline.trouble_list` carries that out. Here are the rows.
+"""
 
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from bellgate.core.trouble import KINDS
 from bellgate.store.base import Row, Tx
+from bellgate.texts import trouble as say
 
-_COLUMNS = "id, kind, subject, detail, raised_ms, last_ms, count, cleared_ms"
+_COLUMNS = (
+    "id, kind, subject, detail, info, state, raised_ms, last_ms, count, cleared_ms, bell_id, area, gathers, part_of"
+)
+_LIVE = "cleared_ms IS NULL"
+_SHOWN = "cleared_ms IS NULL AND state <> 'rising'"
+Said = str | Mapping[str, str | int]
 
 
-def raise_(tx: Tx, kind: str, subject: str, detail: str, at_ms: int) -> Row:
-    """Open the line, or count it again with the newest detail: the row; `count` is 1 if it is new."""
+def raise_(tx: Tx, kind: str, subject: str, said: Said, at_ms: int) -> Row:
+    """Open the line at once, or count it again with the newest detail: the row; `count` is 1 if it is new."""
+    row = live(tx, kind, subject)
+    if row is None:
+        return insert(tx, kind, subject, said, at_ms)
+    return again(tx, row, said, "open", at_ms)
+
+
+def clear(tx: Tx, kind: str, subject: str, at_ms: int) -> Row | None:
+    """Close the live line at once: the row, or None if there was none."""
+    row = live(tx, kind, subject)
+    return None if row is None else end(tx, row["id"], at_ms)
+
+
+def live(tx: Tx, kind: str, subject: str) -> Row | None:
+    """The line of this kind and subject, shown or about to be, or None."""
+    sql = f"SELECT {_COLUMNS} FROM trouble WHERE kind = ? AND subject = ? AND {_LIVE}"
+    return tx.one(sql, (kind, subject))
+
+
+def get(tx: Tx, number: int) -> Row | None:
+    """The line of this number while it lives, or None."""
+    return tx.one(f"SELECT {_COLUMNS} FROM trouble WHERE id = ? AND {_LIVE}", (number,))
+
+
+def one(tx: Tx, number: int) -> Row | None:
+    """The line of this number, over or not; or None."""
+    return tx.one(f"SELECT {_COLUMNS} FROM trouble WHERE id = ?", (number,))
+
+
+def insert(
+    tx: Tx,
+    kind: str,
+    subject: str,
+    said: Said,
+    at_ms: int,
+    *,
+    state: str = "open",
+    bell_id: str | None = None,
+    area: str | None = None,
+    gathers: bool = False,
+) -> Row:
+    """A new line. said: the values of its text, or a reason. gathers: it is the common line of an area."""
+    info, detail = _texts(kind, subject, said)
     row = tx.one(
-        "INSERT INTO trouble (kind, subject, detail, raised_ms, last_ms, count) VALUES (?, ?, ?, ?, ?, 1) "
-        "ON CONFLICT (kind, subject) WHERE cleared_ms IS NULL "
-        "DO UPDATE SET detail = excluded.detail, last_ms = excluded.last_ms, count = trouble.count + 1 "
-        f"RETURNING {_COLUMNS}",
-        (kind, subject, detail, at_ms, at_ms),
+        "INSERT INTO trouble (kind, subject, detail, info, state, raised_ms, last_ms, count, bell_id, area, gathers) "
+        f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",
+        (kind, subject, detail, info, state, at_ms, at_ms, 0 if gathers else 1, bell_id, area, int(gathers)),
     )
     assert row is not None
     return row
 
 
-def clear(tx: Tx, kind: str, subject: str, at_ms: int) -> Row | None:
-    """Close the open line: the row, or None if there was none."""
+def again(tx: Tx, row: Row, said: Said, state: str, at_ms: int) -> Row:
+    """It was said once more: counted, with the newest detail, in this state."""
+    info, detail = _texts(row["kind"], row["subject"], said)
+    after = tx.one(
+        "UPDATE trouble SET detail = ?, info = ?, last_ms = ?, count = count + 1, state = ? WHERE id = ? "
+        f"RETURNING {_COLUMNS}",
+        (detail, info, at_ms, state, row["id"]),
+    )
+    assert after is not None
+    return after
+
+
+def set_state(tx: Tx, number: int, state: str) -> None:
+    """Its state from now on."""
+    tx.put("UPDATE trouble SET state = ? WHERE id = ?", (state, number))
+
+
+def end(tx: Tx, number: int, at_ms: int) -> Row | None:
+    """It is over; the row, or None if it was already."""
     return tx.one(
-        f"UPDATE trouble SET cleared_ms = ? WHERE kind = ? AND subject = ? AND cleared_ms IS NULL RETURNING {_COLUMNS}",
-        (at_ms, kind, subject),
+        f"UPDATE trouble SET cleared_ms = ?, state = 'cleared' WHERE id = ? AND {_LIVE} RETURNING {_COLUMNS}",
+        (at_ms, number),
     )
 
 
+def forget(tx: Tx, number: int) -> None:
+    """It was never shown: leave nothing."""
+    tx.put("DELETE FROM trouble WHERE id = ?", (number,))
+
+
+# Common lines
+
+
+def common(tx: Tx, kind: str, area: str) -> Row | None:
+    """The common line of this kind and area, or None."""
+    sql = f"SELECT {_COLUMNS} FROM trouble WHERE kind = ? AND area = ? AND gathers = 1 AND {_LIVE}"
+    return tx.one(sql, (kind, area))
+
+
+def alone(tx: Tx, kind: str, area: str, since_ms: int) -> list[Row]:
+    """The shown lines of this kind and area that stand alone and began since then, the oldest first."""
+    return tx.all(
+        f"SELECT {_COLUMNS} FROM trouble WHERE kind = ? AND area = ? AND gathers = 0 AND part_of IS NULL AND {_SHOWN} "
+        "AND raised_ms >= ? ORDER BY id",
+        (kind, area, since_ms),
+    )
+
+
+def gather(tx: Tx, numbers: Collection[int], into: int, at_ms: int) -> None:
+    """These lines stand in that one from now on."""
+    tx.put(f"UPDATE trouble SET part_of = ? WHERE id IN ({', '.join('?' * len(numbers))})", (into, *numbers))
+    tx.put("UPDATE trouble SET count = count + ?, last_ms = ? WHERE id = ?", (len(numbers), at_ms, into))
+
+
+def left(tx: Tx, number: int) -> int:
+    """How many lines in it are not over."""
+    row = tx.one(f"SELECT COUNT(*) AS n FROM trouble WHERE part_of = ? AND {_LIVE}", (number,))
+    return int(row["n"]) if row else 0
+
+
+def part(tx: Tx, number: int) -> list[Row]:
+    """Let the lines in it that are not over stand alone again; those lines."""
+    sql = f"UPDATE trouble SET part_of = NULL WHERE part_of = ? AND {_LIVE} RETURNING {_COLUMNS}"
+    return sorted(tx.all(sql, (number,)), key=lambda row: int(row["id"]))
+
+
+# What people and programs see
+
+
 def open_count(tx: Tx, kind: str) -> int:
-    """How many lines of this kind are open."""
-    row = tx.one("SELECT COUNT(*) AS n FROM trouble WHERE kind = ? AND cleared_ms IS NULL", (kind,))
+    """How many lines of this kind live."""
+    row = tx.one(f"SELECT COUNT(*) AS n FROM trouble WHERE kind = ? AND gathers = 0 AND {_LIVE}", (kind,))
     return int(row["n"]) if row else 0
 
 
 def is_open(tx: Tx, kind: str, subject: str) -> bool:
-    """True if this line is open."""
-    sql = "SELECT 1 AS one FROM trouble WHERE kind = ? AND subject = ? AND cleared_ms IS NULL"
-    return tx.one(sql, (kind, subject)) is not None
+    """True if this line lives."""
+    return live(tx, kind, subject) is not None
 
 
 def open_troubles(tx: Tx) -> list[Row]:
-    """The open lines, newest first."""
-    return tx.all(f"SELECT {_COLUMNS} FROM trouble WHERE cleared_ms IS NULL ORDER BY last_ms DESC, id DESC")
+    """The list as people see it, newest first: each line that stands alone, and each common one with its `members`."""
+    rows = tx.all(f"SELECT {_COLUMNS} FROM trouble WHERE {_SHOWN} ORDER BY last_ms DESC, id DESC")
+    members: dict[int, list[Row]] = {}
+    for row in rows:
+        if row["part_of"] is not None:
+            members.setdefault(row["part_of"], []).append(row)
+    return [shown(row, members.get(row["id"], ())) for row in rows if row["part_of"] is None]
+
+
+def with_members(tx: Tx, row: Row, limit: int) -> Row:
+    """A common line as people see it, with the first so many of its members; `bells` counts them all."""
+    rows = tx.all(
+        f"SELECT {_COLUMNS} FROM trouble WHERE part_of = ? AND {_LIVE} ORDER BY id LIMIT ?", (row["id"], limit)
+    )
+    many = tx.one(f"SELECT COUNT(DISTINCT bell_id) AS n FROM trouble WHERE part_of = ? AND {_LIVE}", (row["id"],)) or {
+        "n": 0
+    }
+    return shown(row, rows, int(many["n"]))
+
+
+def single_lines(tx: Tx) -> list[Row]:
+    """Every single shown line, wherever it stands, newest first."""
+    sql = f"SELECT {_COLUMNS} FROM trouble WHERE gathers = 0 AND {_SHOWN} ORDER BY last_ms DESC, id DESC"
+    return [shown(row) for row in tx.all(sql)]
+
+
+def live_lines(tx: Tx) -> list[Row]:
+    """Every single line that is not over, shown or not, as the database has it."""
+    return tx.all(f"SELECT {_COLUMNS} FROM trouble WHERE gathers = 0 AND {_LIVE} ORDER BY id")
 
 
 def all_troubles(tx: Tx, limit: int = 200) -> list[Row]:
     """Open and cleared lines, newest first."""
-    return tx.all(f"SELECT {_COLUMNS} FROM trouble ORDER BY id DESC LIMIT ?", (limit,))
+    return [shown(row) for row in tx.all(f"SELECT {_COLUMNS} FROM trouble ORDER BY id DESC LIMIT ?", (limit,))]
+
+
+def shown(row: Row, members: Collection[Row] = (), bells: int | None = None) -> Row:
+    """A line as the API gives it: `values` are the places of its text; a common one has `bells` and `members`."""
+    line = {name: row[name] for name in ("id", "kind", "subject", "detail", "state", "raised_ms", "last_ms", "count")}
+    line |= {"cleared_ms": row["cleared_ms"], "values": json.loads(row["info"])}
+    if row["gathers"]:
+        bells = len({one["bell_id"] for one in members}) if bells is None else bells
+        line["detail"] = say("en", "storm", row["subject"], {"bells": bells, "area": row["subject"]})
+        line["values"] = {"bells": bells, "area": row["subject"]}
+        line["bells"] = bells
+        line["members"] = [shown(one) for one in members]
+    return line
+
+
+def of_the_gone(tx: Tx) -> list[Row]:
+    """Live lines about bells that were revoked; what such a bell still says is refused, and stays."""
+    rows = tx.all(
+        f"SELECT {', '.join('t.' + name for name in _COLUMNS.split(', '))} FROM trouble t "
+        f"JOIN bell b ON b.bell_id = t.bell_id WHERE b.state = 'revoked' AND t.{_LIVE} AND t.kind <> 'message_refused'"
+    )
+    return [row for row in rows if row["kind"] in KINDS]
 
 
 def set_aside(tx: Tx, names: Collection[str], fresh: bool, at_ms: int) -> None:
     """A fresh database beside damaged ones that were set aside: say so until somebody has moved them away."""
     kind = "database_set_aside"
-    for row in tx.all("SELECT subject FROM trouble WHERE kind = ? AND cleared_ms IS NULL", (kind,)):
+    for row in tx.all(f"SELECT subject FROM trouble WHERE kind = ? AND {_LIVE}", (kind,)):
         if row["subject"] not in names:
             clear(tx, kind, row["subject"], at_ms)
     if fresh:
         for name in names:
-            raise_(tx, kind, name, "the database was damaged and a new one was begun: restore a backup", at_ms)
+            raise_(tx, kind, name, {}, at_ms)
+
+
+def _texts(kind: str, subject: str, said: Said) -> tuple[str, str]:
+    """(info, detail)"""
+    values = {"reason": said} if isinstance(said, str) else dict(said)
+    return json.dumps(values, ensure_ascii=False), say("en", kind, subject, values)
+
+
+def event(change: str, row: Row) -> dict[str, Any]:
+    """The live event "raised", "changed", "gathered" (it stands in a common line now) or "cleared"."""
+    return {"type": "trouble", "change": change, "trouble": shown(row) if "info" in row else dict(row)}

@@ -20,6 +20,9 @@ ANSWER_BYTES_MAX = 65_536
 # Idle connections kept: as many as the engine uses at once for one target.
 IDLE_MAX = 16
 _READ_BYTES = 65_536
+# What is kept of an answer: room for an identifier, not for a page.
+KEPT_BYTES = 1_024
+SAID_CHARS = 200
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._?[]"  # what a URL may hold as it is; the rest (Hangul, blanks) is escaped
 
 
@@ -32,6 +35,20 @@ class _Connection:
 
     def close(self) -> None:
         self.writer.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. body: its first bytes, for the record."""
+
+    status: int
+    body: bytes
+
+    def told(self) -> str:
+        """ "200 OK: received as 4711": the status and the first line of the answer."""
+        lines = self.body.decode("utf-8", "replace").split("\n", 1)
+        said = "".join(char for char in lines[0] if char.isprintable()).strip()[:SAID_CHARS]
+        return f"{phrase(self.status)}: {said}" if said else phrase(self.status)
 
 
 class HttpClient:
@@ -51,6 +68,10 @@ class HttpClient:
 
     async def post(self, headers: list[tuple[str, str]], body: bytes) -> int:
         """The status code of the answer. Raises TargetError when there is none; the caller sets the deadline."""
+        return (await self.exchange(headers, body)).status
+
+    async def exchange(self, headers: list[tuple[str, str]], body: bytes) -> Answer:
+        """The answer. Raises TargetError when there is none; the caller sets the deadline."""
         while self._idle:
             kept = self._idle.pop()
             try:
@@ -85,7 +106,7 @@ class HttpClient:
         reader, writer = await asyncio.open_connection(self._host, self._port, ssl=self._context)
         return _Connection(reader, writer)
 
-    async def _ask(self, connection: _Connection, headers: list[tuple[str, str]], body: bytes) -> int:
+    async def _ask(self, connection: _Connection, headers: list[tuple[str, str]], body: bytes) -> Answer:
         wire = connection.wire
         connection.answering = False
         reusable = False
@@ -98,11 +119,11 @@ class HttpClient:
             parts = (wire.send(request), wire.send(h11.Data(data=body)), wire.send(h11.EndOfMessage()))
             connection.writer.write(b"".join(part for part in parts if part))
             await connection.writer.drain()
-            status = await self._answer(connection)
+            answer = await self._answer(connection)
             if wire.our_state is h11.DONE and wire.their_state is h11.DONE:
                 wire.start_next_cycle()
                 reusable = True
-            return status
+            return answer
         except h11.RemoteProtocolError as error:
             if not connection.answering:
                 raise EOFError(str(error)) from None
@@ -113,9 +134,10 @@ class HttpClient:
             else:
                 connection.close()
 
-    async def _answer(self, connection: _Connection) -> int:
+    async def _answer(self, connection: _Connection) -> Answer:
         status = 0
         size = 0
+        kept = b""
         while True:
             event = connection.wire.next_event()
             if event is h11.NEED_DATA:
@@ -126,10 +148,11 @@ class HttpClient:
                 status = event.status_code
             elif isinstance(event, h11.Data):
                 size += len(event.data)
+                kept = (kept + event.data)[:KEPT_BYTES] if len(kept) < KEPT_BYTES else kept
                 if size > ANSWER_BYTES_MAX:
-                    return status  # the status is all we need; the connection is not used again
+                    return Answer(status, kept)  # it is all we need; the connection is not used again
             elif isinstance(event, h11.EndOfMessage):
-                return status
+                return Answer(status, kept)
             elif isinstance(event, h11.ConnectionClosed):
                 raise EOFError("the connection was closed")
 

@@ -10,22 +10,22 @@ import standardwebhooks
 from bellgate import __version__
 from bellgate.errors import TargetError
 from bellgate.store.deliveries import Delivery
+from bellgate.targets.base import Sender
 from bellgate.targets.http import HttpClient, phrase
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
 
-class Webhook:
+class Webhook(Sender):
     """One [[target]] of kind webhook; the configuration has checked url and secret."""
 
     def __init__(self, name: str, url: str, secret: str, timeout_s: float) -> None:
-        self.name = name
-        self.timeout_s = timeout_s
+        super().__init__(name, timeout_s)
         self._signer = standardwebhooks.Webhook(secret)
         self._client = HttpClient(url)
 
-    async def send(self, delivery: Delivery) -> None:
-        """Send it once. Raises TargetError unless the answer is 2xx; the caller sets the deadline."""
+    async def send(self, delivery: Delivery) -> str:
+        """Send it once; the status line. Raises TargetError unless the answer is 2xx; the caller sets the deadline."""
         moment = datetime.now(UTC)  # of this attempt: the receiver refuses a signature that is minutes old
         headers = [
             ("content-type", CONTENT_TYPE),
@@ -36,7 +36,7 @@ class Webhook:
         ]
         status = await self._client.post(headers, delivery.body.encode())
         if 200 <= status < 300:
-            return
+            return phrase(status)
         host = self._client.authority
         if 300 <= status < 400:
             raise TargetError(f"{host} answered {phrase(status)}: name the final address as url of this target")

@@ -167,6 +167,7 @@ export class Card {
     add(incident.signal_count > 1 ? "strong" : "plain", t("fact.signals", { n: incident.signal_count }));
     if (incident.cancel_asked) add("warn", t("fact.cancel_asked"));
     if (incident.restored) add("plain", t("fact.restored"));
+    if (incident.tampered) add("warn", t("fact.tampered"));
     const { err_ms, source } = incident.occurred;
     if (err_ms === null || source === "received") add("warn", t("fact.time_unknown"));
     else add("plain", t("fact.uncertainty", { s: Math.max(1, Math.ceil(err_ms / 1000)) }));

@@ -134,7 +134,9 @@ async function showRecord(card) {
   card.record.lastChild.replaceChildren(...lines);
 }
 
-function trouble({ change, trouble: each }) {
+// loud: an alarm that the disk did not take; it has no incident, so this line is all there is to see of it.
+function trouble({ change, trouble: each, sound: loud }) {
+  if (loud) sound.alarm();
   if (change === "cleared") troubles.delete(each.id);
   else troubles.set(each.id, each);
   drawTroubles();

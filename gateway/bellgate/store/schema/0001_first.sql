@@ -36,6 +36,8 @@ CREATE TABLE bell_boot (
     superseded     INTEGER NOT NULL DEFAULT 0,
     stored         INTEGER NOT NULL DEFAULT 0,  -- events of this start that are in `signal`
     highest_seq    INTEGER NOT NULL DEFAULT 0,
+    claimed_seq    INTEGER NOT NULL DEFAULT 0,  -- so many events it says it has sent, and it has none left to send
+    lost           INTEGER NOT NULL DEFAULT 0,  -- of them never arrived, as the trouble list was told
     PRIMARY KEY (bell_id, boot)
 );
 
@@ -49,26 +51,33 @@ CREATE TABLE incident (
     priority         INTEGER NOT NULL,
     silent           INTEGER NOT NULL,
     duress           INTEGER NOT NULL,
+    folds_by         TEXT NOT NULL,          -- "bell/b-7f3a" or "home/seongsu-012": whose signals join it while open
     handling         TEXT NOT NULL,
     stage            TEXT NOT NULL,          -- the highest that the bell has been told; never falls
     version          INTEGER NOT NULL,       -- optimistic lock: a command names the version it was made on
     signals          INTEGER NOT NULL,
     cancel_asked     INTEGER NOT NULL,
     restored         INTEGER NOT NULL,
+    tampered         INTEGER NOT NULL,       -- the bell was attacked during the alarm
     opened_ms        INTEGER NOT NULL,
     last_signal_ms   INTEGER NOT NULL,
+    first_signal     INTEGER NOT NULL,       -- receipt numbers; a merged incident's signals are in the other one
     last_signal      INTEGER NOT NULL,
     owner            TEXT,
     offered_to       TEXT,
     lease_until_ms   INTEGER,
     disposition      TEXT,
     closed_ms        INTEGER,
+    merged_into      INTEGER,                -- incident.id: the same emergency, its signals are there
     policy           TEXT NOT NULL,
     escalation_step  INTEGER NOT NULL,
-    escalation_round INTEGER NOT NULL
+    escalation_round INTEGER NOT NULL,
+    escalation_from_ms INTEGER NOT NULL      -- the steps of the policy count from here
 );
--- One open case per bell, tests apart from real alarms.
-CREATE UNIQUE INDEX incident_open ON incident (bell_id, test) WHERE handling <> 'closed';
+-- One open case per bell or home, tests apart from real alarms.
+CREATE UNIQUE INDEX incident_open ON incident (folds_by, test) WHERE handling <> 'closed';
+CREATE INDEX incident_folds ON incident (folds_by, id);
+CREATE INDEX incident_merged ON incident (merged_into) WHERE merged_into IS NOT NULL;
 
 -- One row per press, for ever. The identity is UNIQUE: that is the deduplication. `id` is the receipt number.
 CREATE TABLE signal (
@@ -101,17 +110,21 @@ CREATE TABLE due (
     subject        TEXT NOT NULL,            -- incident number, bell_id, …
     due_ms         INTEGER NOT NULL,
     lease_until_ms INTEGER NOT NULL DEFAULT 0,
+    holder         INTEGER NOT NULL DEFAULT 0, -- gateway.number of whoever took the lease
     PRIMARY KEY (kind, subject)
 );
 CREATE INDEX due_time ON due (due_ms);
 
 -- The outbox: one row per message to one target. `id` is the idempotency key (webhook-id).
 CREATE TABLE delivery (
-    id             TEXT PRIMARY KEY,
+    number         INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of making
+    id             TEXT NOT NULL UNIQUE,
     target         TEXT NOT NULL,
-    type           TEXT NOT NULL,            -- ansimbell.signal or ansimbell.incident
+    type           TEXT NOT NULL,            -- ansimbell.signal, ansimbell.incident or ansimbell.trouble
     incident_id    INTEGER REFERENCES incident (id),
     signal_id      INTEGER REFERENCES signal (id),
+    trouble_id     INTEGER,                  -- trouble.id, of a message about that
+    press          TEXT,                     -- of a message about a signal: BELL/BOOT/SEQ, as in the log
     round          INTEGER NOT NULL,
     body           TEXT NOT NULL,            -- exactly what is sent, every time
     state          TEXT NOT NULL CHECK (state IN ('pending', 'sending', 'sent', 'delivered', 'displayed', 'failed', 'dead')),
@@ -119,24 +132,35 @@ CREATE TABLE delivery (
     created_ms     INTEGER NOT NULL,
     due_ms         INTEGER NOT NULL,
     lease_until_ms INTEGER NOT NULL DEFAULT 0,
+    holder         INTEGER NOT NULL DEFAULT 0, -- gateway.number of whoever took the lease
     ended_ms       INTEGER,
-    last_error     TEXT
+    last_error     TEXT,
+    kept           TEXT,                     -- what the target needs again for a retry: a sequence number, an identifier
+    proof          TEXT                      -- what came back: a status line, a receiver's frame, an identifier
 );
 CREATE INDEX delivery_open ON delivery (target, due_ms) WHERE state IN ('pending', 'sending', 'failed');
 CREATE INDEX delivery_incident ON delivery (incident_id);
 
--- Things the operator must know; never mixed with alarms.
+-- Things the operator must know; never mixed with alarms. Many of one kind in one area stand in a common line.
 CREATE TABLE trouble (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     kind       TEXT NOT NULL,
-    subject    TEXT NOT NULL,
-    detail     TEXT NOT NULL,
+    subject    TEXT NOT NULL,                -- a bell, a target, an area ("seongsu-*") …
+    detail     TEXT NOT NULL,                -- in English; people read it in their language, made of kind and info
+    info       TEXT NOT NULL,                -- JSON: the values in that text
+    state      TEXT NOT NULL CHECK (state IN ('rising', 'open', 'falling', 'cleared')), -- shown while open or falling
     raised_ms  INTEGER NOT NULL,
     last_ms    INTEGER NOT NULL,
-    count      INTEGER NOT NULL,
-    cleared_ms INTEGER
+    count      INTEGER NOT NULL,             -- how often it was said; of a common line: how many have stood in it
+    cleared_ms INTEGER,
+    bell_id    TEXT,                         -- whose trouble it is, if a bell's
+    area       TEXT,                         -- where that bell hangs
+    gathers    INTEGER NOT NULL DEFAULT 0,   -- this is the common line of an area
+    part_of    INTEGER                       -- trouble.id of the common line in which this one stands; null: alone
 );
 CREATE UNIQUE INDEX trouble_open ON trouble (kind, subject) WHERE cleared_ms IS NULL;
+CREATE INDEX trouble_area ON trouble (kind, area) WHERE cleared_ms IS NULL;
+CREATE INDEX trouble_part ON trouble (part_of) WHERE cleared_ms IS NULL;
 
 -- Refused messages, counted by reason.
 CREATE TABLE refusal (
@@ -157,6 +181,14 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_incident ON audit (incident_id);
 
+-- What must not be removed although its time is over: somebody has said so, by name.
+CREATE TABLE legal_hold (
+    incident_id INTEGER PRIMARY KEY,
+    by          TEXT NOT NULL,
+    reason      TEXT NOT NULL,
+    since_ms    INTEGER NOT NULL
+);
+
 -- People and programs.
 CREATE TABLE operator (
     name          TEXT PRIMARY KEY,
@@ -176,6 +208,13 @@ CREATE TABLE token (
     name       TEXT NOT NULL,
     role       TEXT NOT NULL,
     created_ms INTEGER NOT NULL
+);
+
+-- The gateways that share this database: one, or several on a PostgreSQL. What a killed one held, another takes over.
+CREATE TABLE gateway (
+    id         TEXT PRIMARY KEY,             -- gateway.id
+    number     INTEGER NOT NULL UNIQUE,      -- of its present start; a new one each time
+    started_ms INTEGER NOT NULL
 );
 
 -- Small facts of the gateway itself: the canary's last trip, when it last listened.

@@ -1,0 +1,182 @@
+"""One thread that writes: take what is waiting, commit it together, then answer all.
+
+A commit costs one fdatasync however many jobs are in it, so under load the group grows and the rate with it, while a
+lone press waits for nobody. Each job has a savepoint: one that fails takes no other with it.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from bellgate.store.base import Connection, Database, Tx
+
+# One group is one transaction: the first press in it waits for the last, at most about 0.1 s on a Pi.
+GROUP_MAX = 500
+# Marks that nobody waits for ride on the next commit, or go by themselves after this.
+LAZY_S = 0.005
+QUIET_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Work:
+    """One job, and who is told what became of it."""
+
+    job: Callable[[Tx], Any]
+    done: Callable[[Any], None] | None
+    lazily: bool
+    result: Any = None
+
+
+class Writer:
+    """The queue and the thread that empties it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: Connection | None = None
+        self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._lazy: list[Work] = []
+        self._lazy_until_s = 0.0
+        self._thread: threading.Thread | None = None
+        self._failing = False
+        self.commits = 0
+        self.commit_failures = 0
+        self.jobs = 0
+        self.largest_group = 0
+
+    def start(self, connection: Connection) -> None:
+        """Begin to write on this connection."""
+        self._connection = connection
+        self._thread = threading.Thread(target=self._run, name="store-write", daemon=True)
+        self._thread.start()
+
+    def put(self, work: Work) -> None:
+        """Hand over one job; any thread."""
+        self._queue.put(work)
+
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        return self._queue.qsize()
+
+    def stop(self, deadline_s: float) -> bool:
+        """Commit what waits, then end; False if that takes longer."""
+        if self._thread is None:
+            return True
+        self._queue.put(None)
+        self._thread.join(deadline_s)
+        return not self._thread.is_alive()
+
+    # From here on: the writer thread.
+
+    def _run(self) -> None:
+        more = True
+        while more:
+            group, more = self._gather()
+            while group:
+                group = self._commit(group)
+
+    def _gather(self) -> tuple[list[Work], bool]:
+        """What goes into the next transaction, and whether there will be another one."""
+        group: list[Work] = []
+        while True:
+            try:
+                work = self._queue.get(block=False) if group else self._wait()
+            except queue.Empty:
+                return self._with_lazy(group), True
+            if work is None:
+                return self._with_lazy(group), False
+            if work.lazily:
+                if not self._lazy:
+                    self._lazy_until_s = time.monotonic() + LAZY_S
+                self._lazy.append(work)
+                if len(self._lazy) >= GROUP_MAX:
+                    return self._with_lazy(group), True
+                continue
+            group.append(work)
+            if len(group) >= GROUP_MAX:
+                return self._with_lazy(group), True
+
+    def _wait(self) -> Work | None:
+        """The next job. Raises queue.Empty when the lazy ones have waited long enough."""
+        assert self._connection is not None
+        while True:
+            if self._lazy:
+                left_s = self._lazy_until_s - time.monotonic()
+                if left_s <= 0:
+                    return self._queue.get(block=False)
+                return self._queue.get(timeout=left_s)
+            if not self._connection.wants_rest:
+                return self._queue.get()
+            try:
+                return self._queue.get(timeout=QUIET_S)
+            except queue.Empty:
+                self._connection.rest()
+
+    def _with_lazy(self, group: list[Work]) -> list[Work]:
+        # First: they say what has been sent, and a gateway that is killed repeats what it had not written down.
+        group = self._lazy + group
+        self._lazy = []
+        return group
+
+    def _commit(self, group: list[Work]) -> list[Work]:
+        """One transaction; what is left of the group for the next one, so that another gateway gets its turn."""
+        assert self._connection is not None
+        connection = self._connection
+        left: list[Work] = []
+        try:
+            connection.begin()
+            alone = len(group) == 1
+            until_s = time.monotonic() + connection.turn_s
+            for number, work in enumerate(group, 1):
+                self._run_job(connection, work, alone)
+                if time.monotonic() > until_s and number < len(group):
+                    group, left = group[:number], group[number:]
+                    break
+            if connection.in_transaction:
+                connection.commit()
+                self.commits += 1
+                if self._failing:
+                    self._failing = False
+                    _log.info("commits_again")
+        except Exception as error:
+            connection.roll_back()
+            self.commit_failures += 1
+            failed = self._database.failed(error)
+            if not self._failing:  # once when lost, once when back
+                self._failing = True
+                _log.error("commit_failed", reason=str(failed), jobs=len(group))
+            for work in group:
+                work.result = failed
+        self.jobs += len(group)
+        self.largest_group = max(self.largest_group, len(group))
+        for work in group:
+            if work.done is not None:
+                try:
+                    work.done(work.result)
+                except Exception:  # one caller's fault must not stop the writer for all
+                    _log.exception("done_failed")
+        return left
+
+    def _run_job(self, connection: Connection, work: Work, alone: bool) -> None:
+        """One job. A lone one needs no savepoint: its failure is the transaction's."""
+        if not alone:
+            connection.mark()
+        try:
+            work.result = work.job(connection.tx)
+            connection.settle()
+        except Exception as error:
+            if not connection.in_transaction:
+                raise  # disk full, connection lost: the transaction is gone as a whole, and nobody's job counts
+            work.result = self._database.explained(error)
+            if alone:
+                connection.roll_back()
+                return
+            connection.back_to_mark()
+        if not alone:
+            connection.unmark()

@@ -1,0 +1,281 @@
+"""`bellsim chaos --target gateway`: gateways are killed at random moments while bells are pressed.
+
+Real `bellgate run` processes, a real broker, on PostgreSQL a real server, light bells that send until they are
+answered, and a receiver that writes down every webhook. Kills are SIGKILL, chosen by the seed: mostly at a random
+moment after the gateway became ready, one in five while it starts. What came of it is judged in `reckoning`.
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bellgate import admission
+from bellgate.admission import NewBell
+from bellgate.clock import now_ms
+from bellgate.config import load
+from bellgate.store import audit, open_store
+from bellsim import postgresql
+from bellsim.bench import SERVER_NAME, _start_mosquitto, broker_name
+from bellsim.goals import judge
+from bellsim.light import LightBell
+from bellsim.programs import bellgate, free_ports
+from bellsim.receiver import Receiver
+from bellsim.reckoning import Campaign, Press, reckon, together
+from bellsim.runtime import SimulatorError
+from bellsim.victim import Victim
+
+BELLS = 40
+REPEAT_S = 5  # between two rounds of escalation: each incident is told of some dozens of times
+UP_MAX_S = 1.2  # a kill falls so long after the gateway became ready, at most
+STARTING_SHARE = 0.2  # of the kills, which fall while it starts
+START_MAX_S = 1.0
+INTERVAL_S = 3.0  # between two kills, as a first guess: the presses are spread over it
+READY_DEADLINE_S = 60.0
+SETTLE_DEADLINE_S = 120.0
+STORES = ("sqlite", "postgresql")
+
+
+@dataclass
+class _Field:
+    """The installation under attack."""
+
+    root: Path
+    config: Path
+    url: str
+    token: str
+    receiver: Receiver
+    victims: list[Victim]
+    bells: list[LightBell]
+    kills_s: list[float] = field(default_factory=list)
+
+
+async def measure(
+    kills: int,
+    presses: int,
+    store: str,
+    gateways: int,
+    broker: str,
+    seed: int,
+    say: Callable[[str], None],
+    keep: bool = False,
+) -> dict[str, Any]:
+    """{"presses", "kills", "lost", "duplicate_signals", "repeated_deliveries", "late_escalations", …}."""
+    if store not in STORES:
+        raise SimulatorError(f"there is no store {store!r}: choose one of {', '.join(STORES)}")
+    if store == "sqlite" and gateways > 1:
+        raise SimulatorError("several gateways need one PostgreSQL: --store postgresql")
+    began_s = time.monotonic()
+    async with _field(store, gateways, broker, say, keep) as it:
+        say(f"{presses} presses of {len(it.bells)} bells, {kills} kills, seed {seed}")
+        await _attack(it, kills, presses, random.Random(seed), say)
+        say("the last kill is over: everything must come to rest")
+        await _settle(it)
+        end_s = time.monotonic()
+        kept = await _kept(it)
+        running = together(span for victim in it.victims for span in _spans(victim, end_s))
+        with open_store(load(it.config).store.url, load(it.config).data_dir) as opened:
+            broken = opened.read_now(audit.verify)
+        figures = reckon(
+            Campaign(
+                presses=_presses(it, lambda bell: bell.pressed),
+                stored=_presses(it, lambda bell: bell.stored),
+                kept=kept,
+                arrivals=it.receiver.arrivals,
+                kills_s=it.kills_s,
+                running=running,
+                repeat_s=REPEAT_S,
+                end_s=end_s,
+                wall_ahead_s=time.time() - time.monotonic(),
+            )
+        )
+        result = {
+            **figures,
+            "resends": sum(bell.resends for bell in it.bells),
+            "unsigned": it.receiver.unsigned,
+            "ended_alone": sum(victim.ended_alone for victim in it.victims),
+            "record_broken_at": broken,
+            "store": store,
+            "gateways": gateways,
+            "broker": broker_name(broker),
+            "seed": seed,
+            "took_s": round(time.monotonic() - began_s, 1),
+        }
+    zero = ("lost", "stored_but_lost", "invented", "duplicate_signals", "late_escalations", "repeated_without_kill")
+    exactly = {name: 0 for name in (*zero, "unsigned", "ended_alone")} | {"presses": presses, "kills": kills}
+    return judge(result, {"repeated_deliveries": kills}, {**exactly, "record_broken_at": None})
+
+
+@contextlib.asynccontextmanager
+async def _field(
+    store: str, gateways: int, broker: str, say: Callable[[str], None], keep: bool
+) -> AsyncIterator[_Field]:
+    async with contextlib.AsyncExitStack() as stack:
+        root = Path(tempfile.mkdtemp(prefix="bellsim-"))
+        if keep:
+            stack.callback(say, f"the installation is kept in {root}")
+        else:
+            stack.callback(shutil.rmtree, root, ignore_errors=True)
+        url = "sqlite:///ansimbell.db"
+        if store == "postgresql":
+            say("starting PostgreSQL")
+            server = postgresql.Server()
+            stack.push_async_callback(asyncio.to_thread, server.remove)
+            await asyncio.to_thread(server.start)
+            url = await asyncio.to_thread(server.database, "ansimbell")
+        receiver = Receiver()
+        await receiver.start()
+        stack.push_async_callback(receiver.stop)
+        say("making a scratch installation")
+        broker_port, *ports = free_ports(1 + gateways)
+        config = root / "gateway-1" / "gateway.toml"
+        await bellgate(
+            *("init", str(config.parent), "--id", "chaos-1", "--store", url, "--json"),
+            *("--console", f"127.0.0.1:{ports[0]}", "--mqtt", f"127.0.0.1:{broker_port}"),
+            *("--advertise", f"{SERVER_NAME}:{broker_port}"),
+        )
+        with config.open("a", encoding="utf-8") as file:
+            file.write(
+                f'\n[[target]]\nname = "station"\nkind = "webhook"\nurl = "{receiver.url}"\n'
+                f'secret = "{receiver.secret}"\n\n[[policy]]\nname = "often"\nrepeat_s = {REPEAT_S}\n\n'
+                '[[policy.step]]\nafter_s = 0\ntargets = ["station"]\n'
+            )
+        if broker == "mosquitto":
+            await _start_mosquitto(stack, config, root, broker_port)
+        token = json.loads(await bellgate("token", "-c", str(config), "--role", "dispatcher", "--json"))["token"]
+        bells = await asyncio.to_thread(_enrolled, config)
+        configs = [config, *(_twin(config, n, ports[n - 1], broker_port) for n in range(2, gateways + 1))]
+        victims = [
+            Victim(f"gateway {n}", one, port, root / f"gateway-{n}.log")
+            for n, (one, port) in enumerate(zip(configs, ports, strict=True), 1)
+        ]
+        made = _Field(root, config, f"http://127.0.0.1:{ports[0]}", token, receiver, victims, bells)
+        for victim in reversed(victims):  # the broker's owner is stopped last
+            stack.push_async_callback(victim.stop)
+        tasks = [asyncio.create_task(victim.keep()) for victim in victims]
+        stack.push_async_callback(_cancel, tasks)
+        await _until(lambda: all(victim.ready_since_s for victim in victims), "the gateways ready", tasks)
+        tasks += [asyncio.create_task(bell.run()) for bell in bells]
+        yield made
+
+
+def _twin(first: Path, number: int, console_port: int, broker_port: int) -> Path:
+    """As docs/operate.md says it: the first one's folder without its database, another id, and the broker's URL."""
+    folder = first.parent.with_name(f"gateway-{number}")
+    folder.mkdir(mode=0o700)
+    shutil.copytree(first.parent / "pki", folder / "pki")
+    text = first.read_text(encoding="utf-8")
+    loaded = load(first)
+    text = text.replace('id = "chaos-1"', f'id = "chaos-{number}"')
+    text = text.replace(f'listen = "{loaded.console.listen}"', f'listen = "127.0.0.1:{console_port}"')
+    text = text.replace('broker = "embedded"', f'broker = "mqtts://{SERVER_NAME}:{broker_port}"')
+    config = folder / "gateway.toml"
+    config.write_text(text, encoding="utf-8")
+    return config
+
+
+def _enrolled(config: Path) -> list[LightBell]:
+    loaded = load(config)
+    authority = admission.open_authority(loaded)
+    made = []
+    with open_store(loaded.store.url, loaded.data_dir) as store:
+        for number in range(1, BELLS + 1):
+            new = NewBell(f"seongsu-{number:03}", "store-bell", f"가게 {number}", f"서울 성동구 연무장길 {number}")
+            enrolment = admission.enrol(store, loaded, authority, new, None, now_ms())
+            made.append(LightBell(enrolment))
+    return made
+
+
+async def _attack(it: _Field, kills: int, presses: int, chance: random.Random, say: Callable[[str], None]) -> None:
+    loop = asyncio.get_running_loop()
+    done = 0
+    began_s = time.monotonic()
+    for number in range(1, kills + 1):
+        wanted = presses * number // kills
+        spread_s = (time.monotonic() - began_s) / (number - 1) if number > 1 else INTERVAL_S
+        for _ in range(wanted - done):
+            loop.call_later(chance.uniform(0, spread_s), _press, chance.choice(it.bells))
+        done = wanted
+        victim = chance.choice(it.victims)
+        if chance.random() < STARTING_SHARE:
+            await asyncio.sleep(chance.uniform(0, START_MAX_S))
+        else:
+            await _until(lambda: victim.ready_since_s is not None, f"{victim.name} ready")  # noqa: B023
+            await asyncio.sleep(chance.uniform(0, UP_MAX_S))
+        it.kills_s.append(victim.kill())
+        if number % 10 == 0:
+            say(f"{number} kills, {sum(len(bell.stored) for bell in it.bells)} presses stored")
+        await asyncio.sleep(0.05)  # so that the same process is not killed twice
+    await asyncio.sleep(spread_s)
+
+
+def _press(bell: LightBell) -> None:
+    bell.press(time.monotonic())
+
+
+async def _settle(it: _Field) -> None:
+    await _until(lambda: all(victim.ready_since_s for victim in it.victims), "the gateways ready again")
+    with contextlib.suppress(SimulatorError):  # then the figures say what is missing
+        await _until(lambda: not any(bell.waiting() for bell in it.bells), "", deadline_s=SETTLE_DEADLINE_S)
+        count = sum(bell.seq for bell in it.bells)
+        await _until(lambda: _told(it) >= count, "", deadline_s=SETTLE_DEADLINE_S)
+    await asyncio.sleep(REPEAT_S + 1.5)  # one more round of every incident
+
+
+def _told(it: _Field) -> int:
+    """How many presses the receiver has heard of."""
+    bodies = [one.body for one in it.receiver.arrivals if one.body["type"] == "ansimbell.signal"]
+    return len({(body["data"]["bell_id"], body["data"]["seq"]) for body in bodies})
+
+
+async def _kept(it: _Field) -> Counter[Press]:
+    """How often the API shows each press."""
+    kept: Counter[Press] = Counter()
+    headers = {"authorization": f"Bearer {it.token}"}
+    async with httpx.AsyncClient(base_url=it.url, headers=headers, timeout=10, trust_env=False) as http:
+        listed = (await http.get("/api/v1/incidents", params={"state": "all"})).raise_for_status().json()["items"]
+        for incident in listed:
+            detail = (await http.get(f"/api/v1/incidents/{incident['id']}")).raise_for_status().json()
+            for signal in detail["signals"]:
+                kept[incident["bell_id"], signal["boot"], signal["seq"]] += 1
+    return kept
+
+
+def _presses(it: _Field, of: Callable[[LightBell], dict[int, float]]) -> frozenset[Press]:
+    return frozenset((bell.bell_id, bell.boot, seq) for bell in it.bells for seq in of(bell))
+
+
+def _spans(victim: Victim, end_s: float) -> list[tuple[float, float]]:
+    return [*victim.spans, *([(victim.ready_since_s, end_s)] if victim.ready_since_s is not None else [])]
+
+
+async def _until(
+    happened: Callable[[], bool],
+    what: str,
+    tasks: list[asyncio.Task[None]] | None = None,
+    deadline_s: float = READY_DEADLINE_S,
+) -> None:
+    end_s = time.monotonic() + deadline_s
+    while not happened():
+        for task in tasks or ():
+            if task.done():
+                task.result()
+        if time.monotonic() > end_s:
+            raise SimulatorError(f"not within {deadline_s:g} s: {what}")
+        await asyncio.sleep(0.01)
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
