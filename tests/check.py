@@ -223,6 +223,15 @@ def micropython() -> Outcome:
     return Outcome(passed, failed or int(code != 0))
 
 
+def lines() -> Outcome:
+    code, out = run([str(PYTHON), "tests/lines.py"])
+    outcome = verdict(code)
+    told = out.splitlines()[-1] if out.strip() else ""
+    if "pure modules" in told:
+        outcome.note = told
+    return outcome
+
+
 def cross_compile() -> Outcome:
     firmware = ROOT / "firmware"
     modules = [path for path in sorted(firmware.glob("*.py")) if path.name != "manifest.py"]  # a build script
@@ -268,6 +277,7 @@ TITLES = {
     "format": "ruff format --check",
     "types": "mypy --strict of bellgate, bellkit, bellsim",
     "micropython": "the tests of both runtimes, under MicroPython",
+    "lines": "the lines of the bell's decisions that these tests reach",
     "mpy-cross": "every firmware module compiled for the ESP32 family",
     "pytest": "all tests on CPython, the import contracts and the docs included",
 }
@@ -292,6 +302,7 @@ def main() -> int:
         "format": layout,
         "types": types,
         "micropython": micropython,
+        "lines": lines,
         "mpy-cross": cross_compile,
         "pytest": lambda: tests(options.k),
     }

@@ -1,7 +1,7 @@
-"""Runs the dual-runtime tests without pytest, which MicroPython lacks: `micropython tests/upy.py [FILE …]`.
+"""Runs the dual-runtime tests without pytest, which MicroPython lacks: `micropython tests/upy.py [-x] [FILE …]`.
 
 A test is a function test_* without arguments in a file tests/{wire,node}/test_*.py that does not end in _cpython.py.
-The exit code is 1 if one failed or if none ran.
+The exit code is 1 if one failed or if none ran. With -x it ends at the first failure.
 """
 
 import gc
@@ -22,8 +22,8 @@ def found():
                 yield TESTS + "/" + folder + "/" + name
 
 
-def run(path):
-    """(passed, failed) of one file."""
+def run(path, first=False):
+    """(passed, failed) of one file; first: it ends at the first failure."""
     folder, name = path.rsplit("/", 1) if "/" in path else (".", path)
     sys.path.insert(0, folder)
     counts = [0, 0]
@@ -40,6 +40,8 @@ def run(path):
             counts[1] += 1
             print("FAILED {}::{}".format(path, test))
             _print_exception(error)
+            if first:
+                break
     sys.path.pop(0)
     gc.collect()
     return counts
@@ -58,16 +60,19 @@ def _print_exception(error):
         traceback.print_exception(error)
 
 
-def main(paths):
+def main(given):
+    first = "-x" in given
     passed = failed = 0
-    for path in paths:
-        counts = run(path)
+    for path in [path for path in given if path != "-x"] or found():
+        counts = run(path, first)
         print("{}: {} passed, {} failed".format(path, counts[0], counts[1]))
         passed += counts[0]
         failed += counts[1]
+        if first and failed:
+            break
     print("{} passed, {} failed under {}".format(passed, failed, sys.implementation.name))
     return 1 if failed or not passed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or list(found())))
+    sys.exit(main(sys.argv[1:]))

@@ -57,6 +57,7 @@ class App:
         self._inputs = []  # what the node has to take yet
         self._feeding = False
         self._flash_ok = True
+        self._saved_ms = None  # the first save since the journal last did what can wait
         self.log(f"bell {found.bell_id}  {VERSION}  {sys.implementation.name}  boot {boot}")
         self._watch = watch.Watch(self._board, record, self)
         self._names = names.Names(folder, self._board.now_ms)
@@ -126,6 +127,7 @@ class App:
         except (asyncio.TimeoutError, asyncio.CancelledError):
             pass
         network.cancel()
+        self._attempt("journal", self._mirror)
         self._starts.end()
         self.log("stopped")
 
@@ -142,11 +144,12 @@ class App:
         if not self._network.network_up():
             self._link.network_lost()
         drawn_ms = self._attempt("outputs", self._player.draw)
+        spare_ms = self._attempt("journal", self._tidy)
         if self._watch.turn() and not self._node.outbox.entries and self._player.dark():
             self.log("safe mode ends")
             self._restart()
         wait_ms = IDLE_MS if due_ms is None else min(IDLE_MS, max(1, due_ms - self._board.now_ms()))
-        for other_ms in (drawn_ms, self._board.poll_ms()):
+        for other_ms in (drawn_ms, spare_ms, self._board.poll_ms()):
             if other_ms is not None:
                 wait_ms = min(wait_ms, other_ms)
         return wait_ms
@@ -224,7 +227,6 @@ class App:
                 self._twice(self._carry, effect)
             except Exception as fault:  # a bug; the other effects must still be carried out
                 self.bug("effect", fault)
-        self._mirror(effects)
 
     def _twice(self, call, *given):
         """A press must not be lost because the heap was full of rubbish at that moment."""
@@ -323,6 +325,8 @@ class App:
         try:
             self._journal.save(records)
             self._watch.idle("journal")
+            if self._saved_ms is None:
+                self._saved_ms = self._board.now_ms()
             self._saved(True)
         except OSError as fault:
             self.log(f"fault: flash: {fault}")
@@ -333,14 +337,25 @@ class App:
             self._flash_ok = ok
             self._feed(("saved", ok))
 
-    def _mirror(self, effects):
-        for effect in effects:
-            if effect[0] == "save" and self._flash_ok:
-                try:
-                    self._journal.mirror()
-                except OSError as fault:
-                    self.log(f"fault: flash: {fault}")
-                    self._saved(False)
+    def _tidy(self):
+        """What the journal can do later, as soon as nobody is kept waiting by it; ms until then, or None."""
+        if self._saved_ms is None:
+            return None
+        left_ms = journal.spare_ms(self._saved_ms, self.urgent(), self._board.now_ms())
+        if left_ms:
+            return left_ms
+        self._mirror()
+        return None
+
+    def _mirror(self):
+        if self._saved_ms is None:
+            return
+        self._saved_ms = None  # a fault waits for the next save
+        try:
+            self._journal.mirror()
+        except OSError as fault:
+            self.log(f"fault: flash: {fault}")
+            self._saved(False)
 
     def _send(self, message):
         if message["type"] == "heartbeat":

@@ -22,6 +22,9 @@ import bellwire
 
 FILE_BYTES_MAX = 16384  # 32 events (see `outbox`) with everything they can carry are about 10 kB
 _MARK_CHARS = 16
+# An erase stops the whole chip for 45 ms and more, and a receipt takes some 10. So the erase comes after it; without a
+# receipt within this time nobody is delayed by 45 ms more, and the next burst of presses needs the room.
+SPARE_MS = 1000
 
 
 def _mark(text):
@@ -129,6 +132,14 @@ def events(folder, partition=None):
         except (OSError, ValueError):
             pass  # too small, or of other sectors
     return TwoCopies(folder, "journal")
+
+
+def spare_ms(saved_ms, urgent, now_ms):
+    """How long mirror() still has to wait: until no alarm lacks its receipt (`urgent`), but not for ever; 0: do it now.
+
+    saved_ms: the first save() since the last mirror().
+    """
+    return max(0, saved_ms + SPARE_MS - now_ms) if urgent else 0
 
 
 def usable(record):

@@ -47,6 +47,16 @@ def test_pytest_is_counted_from_its_own_summary(ended, code, out, counts):
         assert outcome.last_line == out.splitlines()[-1]
 
 
+def test_the_lines_that_no_test_reaches_are_beside_the_verdict(ended):
+    told = "42 pure modules, 3124 statements, 99.5 % reached; each at least 95 %"
+    outcome = ended(0, f" 100.0 %  bellnode.pin\n{told}\n").lines()
+    assert (outcome.passed, outcome.failed, outcome.note) == (1, 0, told)
+    told = "42 pure modules, 3124 statements, 90.0 % reached; 1 below 95 %"
+    outcome = ended(1, f"TOO LITTLE  bellnode.pin: …\n{told}\n").lines()
+    assert (outcome.passed, outcome.failed, outcome.note) == (0, 1, told)
+    assert ended(1, "Traceback …\n").lines().note == "exit code 1"
+
+
 def test_the_last_lines_are_pytests_own_and_the_count_of_everything(check, capsys):
     outcome = check.Outcome(passed=4, skipped=2, last_line="4 passed, 2 skipped in 0.10s")
     assert check.report([("lint", check.Outcome(passed=1), 0.1), ("pytest", outcome, 2.0)]) == 0

@@ -12,6 +12,23 @@ PACKAGES = {
     "bellgate": ROOT / "gateway/bellgate",
     "bellsim": ROOT / "simulator/bellsim",
 }
+# The shell carries out what the pure modules decide; only here does the bell touch time, files and the network.
+SHELL = {
+    "app",
+    "board",
+    "config",
+    "flash",
+    "journal",
+    "link",
+    "names",
+    "memory",
+    "staged",
+    "starts",
+    "tls",
+    "tls_cpython",
+    "watch",
+    "wifi",
+}
 # Made by tools, and not in the repository (see .gitignore).
 _NOT_OURS = {".git", ".venv", ".hypothesis", "__pycache__", "dist", "build", "node_modules"}
 
@@ -33,6 +50,14 @@ def modules(*names: str) -> Iterator[Path]:
     """Every Python file of the packages named, or of all five."""
     for name in names or PACKAGES:
         yield from sorted(PACKAGES[name].rglob("*.py"))
+
+
+def pure() -> Iterator[Path]:
+    """The bell's decisions: every module of bellwire, and of bellnode all but the shell."""
+    yield from modules("bellwire")
+    for path in modules("bellnode"):
+        if path.relative_to(PACKAGES["bellnode"]).parts[0][:-3] not in SHELL:
+            yield path
 
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:

@@ -31,6 +31,24 @@ def test_the_table_never_falls_and_only_receipts_climb():
             assert after in ORDER[1:], (rung, sign)
 
 
+def test_what_a_receipt_says_is_what_an_undelivered_or_forgotten_press_becomes():
+    for stage in ORDER[1:]:
+        assert alarm.turn("sending", stage) == alarm.turn("not_delivered", stage) == stage
+        assert alarm.turn("closed", stage) == "closed"
+    for stage in alarm.DELIVERED:
+        assert alarm.turn("idle", stage) == stage
+        assert alarm.turn(stage, "gone") == "idle" and alarm.turn(stage, "closed") == "closed"
+
+
+def test_a_full_list_takes_no_old_alarm_of_the_gateways():
+    alarms = ()
+    for seq in range(1, alarm.SHOWN_MAX):
+        alarms = press(alarms, seq, seq)
+    alarms = receipt(alarms, 7, "stored", 50, OLD)
+    assert len(alarms) == alarm.SHOWN_MAX and (alarms[0].boot, alarms[0].seq) == (OLD, 7)
+    assert receipt(alarms, 8, "stored", 60, OLD) == alarms
+
+
 def test_what_the_table_does_not_list_raises_and_changes_nothing():
     unlisted = [(rung, sign) for rung in alarm.RUNGS for sign in SIGNS if (rung, sign) not in alarm.TABLE]
     assert ("stored", "late") in unlisted and ("sending", "clear") in unlisted

@@ -26,6 +26,20 @@ def test_a_bouncing_press_is_one_press():
     assert play(*edges, until_ms=1000) == [("press", 100), ("release", 303)]
 
 
+def test_an_edge_that_says_nothing_new_is_nothing():
+    assert play((0, 100), (0, 200), until_ms=1000) == []
+    assert play((1, 100), (1, 150), until_ms=1000) == [("press", 100)]
+
+
+def test_what_is_neither_edge_nor_tick_raises():
+    try:
+        button.step(button.RELEASED, ("nudge", 1, 0), 0)
+    except ValueError as error:
+        assert "edge and tick" in str(error)
+        return
+    raise AssertionError
+
+
 def test_a_press_of_one_ms_is_not_lost():
     assert play((1, 100), (0, 101), until_ms=1000) == [("press", 100), ("release", 101)]
 

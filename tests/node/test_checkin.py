@@ -58,6 +58,11 @@ def test_the_miss_says_when_it_was_due():
     person.now_ms = 10 * HOUR_MS
     effects = person.give(("tick", person.unix_ms()))
     assert effects[-1][3:] == (None, {"by": "10:00"}, 10 * HOUR_MS)
+    person = Person(day=None, knows=False)
+    person.until(25.9)
+    person.now_ms = 26 * HOUR_MS
+    effects = person.give(("tick", None))
+    assert effects[-1][3:] == (None, {"by": "no sign for a day; time of day not known"}, 26 * HOUR_MS)
 
 
 def test_a_sign_at_any_time_of_the_day_is_enough():
@@ -169,14 +174,43 @@ def test_a_wrong_clock_cannot_silence_it():
     assert person.state.asked == DAY - 1
 
 
+def test_what_has_to_outlive_a_restart_is_said_when_it_changes_and_only_then():
+    person, kept, told = Person(), (DAY - 1, False), []
+    for minute in range(7 * 60, 34 * 60, 5):
+        person.now_ms = minute * MINUTE_MS
+        given = ("sign", True) if minute == 12 * 60 else ("tick", person.unix_ms())
+        person.state, effects = checkin.step(person.state, given, person.now_ms)
+        assert (("keep",) in effects) == ((person.state.day, person.state.missed) != kept), minute
+        if ("keep",) in effects:
+            kept = (person.state.day, person.state.missed)
+            told.append((minute // 60, kept))
+    assert told == [(10, (DAY, True)), (12, (DAY, False))]
+
+
+def test_a_window_reaches_from_the_first_minute_of_the_day_to_the_last():
+    found = {"from": "00:00", "until": "23:59", "remind_min": 1439, "offset_min": -720, "presence": True}
+    assert tuple(checkin.parse(found)) == (0, 1439 * MINUTE_MS, 1439 * MINUTE_MS, -720 * MINUTE_MS, True)
+    found = {"from": "08:00", "until": "08:01", "remind_min": 1, "offset_min": 840}
+    assert tuple(checkin.parse(found)) == (8 * HOUR_MS, 8 * HOUR_MS + MINUTE_MS, MINUTE_MS, 840 * MINUTE_MS, False)
+    assert tuple(WINDOW) == (8 * HOUR_MS, 10 * HOUR_MS, 30 * MINUTE_MS, 9 * HOUR_MS, False)
+
+
 def test_bad_windows_say_what():
     for found, words in (
         (None, "object"),
         ({"from": "8:00", "until": "10:00"}, '"from" must be a time like'),
         ({"from": "08:00", "until": "24:00"}, '"until" must be a time like'),
+        ({"from": "08:60", "until": "10:00"}, '"from" must be a time like'),
+        ({"from": "-1:00", "until": "10:00"}, '"from" must be a time like'),
+        ({"from": "00:-1", "until": "10:00"}, '"from" must be a time like'),
         ({"from": "08:00", "until": 10}, '"until"'),
         ({"from": "10:00", "until": "10:00"}, "before"),
         ({"from": "08:00", "until": "09:00", "remind_min": 61}, "from 1 to 60"),
+        ({"from": "08:00", "until": "09:00", "remind_min": 0}, "from 1 to 60"),
+        ({"from": "08:00", "until": "09:00", "offset_min": -721}, "from -720 to 840"),
+        ({"from": "08:00", "until": "09:00", "offset_min": 841}, "from -720 to 840"),
+        ({"from": "08:00", "until": "09:00", "remind_min": True}, '"remind_min"'),
+        ({"from": "08:00", "until": "09:00", "remind_min": 30.0}, '"remind_min"'),
         ({"from": "08:00", "until": "09:00", "offset_min": 900}, '"offset_min"'),
         ({"from": "08:00", "until": "09:00", "presence": 1}, '"presence"'),
     ):

@@ -91,7 +91,7 @@ def test_coming_home_with_the_code_is_no_event():
     assert home.opened(3, 1000) == []  # the hall's detector sees whoever walks to the keypad
     assert home.wait(20000) == [("sound", "entry_soon")]
     assert home.code() == [("sound", "quiet"), ("beep", "disarmed")]
-    assert (home.home.phase, home.home.mode, home.home.memory) == ("off", "off", ())
+    assert (home.home.phase, home.home.mode, home.home.memory, home.home.cause) == ("off", "off", (), None)
     assert home.wait(ENTRY_MS) == []
 
 
@@ -148,6 +148,24 @@ def test_a_door_left_open_is_an_entry_and_not_forgotten():
     home.opened(1, 1000)
     assert home.wait(EXIT_MS)[-1] == ("sound", "entry")
     assert events(home.wait(ENTRY_MS)) == [("intrusion", "alarm", 1)]
+
+
+def test_a_door_that_was_told_and_still_stands_open_is_not_told_again_after_the_exit():
+    home = Set()
+    home.give(("arm", "away", False))
+    home.kept.update({"standing": [[1, "intrusion"]], "memory": [1]})
+    again = home.again(heard=False)
+    assert again.opened(1) == []
+    assert again.wait(EXIT_MS)[-1] == ("beep", "set") and again.home.phase == "set"
+
+
+def test_the_last_ten_seconds_of_a_delay_hurry():
+    home = Set()
+    home.give(("arm", "away", False))
+    assert home.wait(EXIT_MS - 10001) == [] and home.wait(1) == [("sound", "exit_soon")]
+    home.wait(10000)
+    home.opened(1)
+    assert home.wait(ENTRY_MS - 10001) == [] and home.wait(1) == [("sound", "entry_soon")]
 
 
 def test_arming_is_refused_with_the_reason():
@@ -229,6 +247,13 @@ def test_what_alarmed_is_remembered_until_the_next_arming():
     assert home.home.memory == (2,)
     home.give(("arm", "away", False))
     assert home.home.memory == ()
+    home = Set().armed("home")
+    home.opened(1)
+    home.wait(ENTRY_MS + SIREN_MS)
+    home.closed(1)
+    assert (home.home.phase, home.home.cause) == ("set", 1)
+    home.give(("arm", "away", False))
+    assert (home.home.phase, home.home.cause, home.home.memory) == ("exit", None, (1,))
 
 
 def test_events_say_where_when_and_how():
@@ -484,6 +509,9 @@ def test_what_was_kept_and_cannot_be_read_is_told():
     assert home.phase == "off" and events(effects) == [("fault", "alarm", None)]
     home, effects = homeset.start(SETTINGS, None, 0)
     assert home.phase == "off" and effects == ()
+    home = Set().armed()
+    home.code()
+    assert homeset.start(homeset.parse({}, ZONES), home.kept, 0)[1] == ()  # it was disarmed: nothing is lost
 
 
 def test_zones_that_are_gone_are_forgotten():

@@ -45,6 +45,13 @@ def test_what_is_saved_comes_back():
     gone(name)
 
 
+def test_what_can_wait_waits_for_the_receipt_but_not_for_ever():
+    later_ms = journal.SPARE_MS
+    assert journal.spare_ms(5000, False, 5000) == 0
+    assert [journal.spare_ms(5000, True, now_ms) for now_ms in (5000, 5001)] == [later_ms, later_ms - 1]
+    assert [journal.spare_ms(5000, True, 5000 + later_ms + more) for more in (-1, 0, 1)] == [1, 0, 0]
+
+
 def test_either_copy_may_be_damaged():
     for end in (".a", ".b"):
         name = folder()
@@ -133,6 +140,30 @@ def test_whole_lines_of_a_damaged_file_are_kept():
     assert journal.decode(data[first:]) == ([A, B], False)
     assert journal.decode(data[:first] + b"rubbish\n" + data[second:]) == ([B], False)
     assert journal.decode(b"") == ([], False) and journal.decode(b"\xff\xfe\n\n") == ([], False)
+
+
+def test_what_is_between_the_lines_or_after_them_is_a_fault():
+    data = journal.encode([A])
+    assert journal.decode(data + b"rubbish\n") == ([A], False)
+    for text in (b"{oops", b"[1]", b"\xff"):  # marked well, and no record
+        line = journal._mark(text) + b" " + text + b"\n"
+        assert journal.decode(data + line) == ([A], False), text
+        assert journal.decode(line + data) == ([{"lines": 1}, A], False), text
+    assert journal.decode(data[:-1]) == ([A], True)  # the last line's end says nothing that its mark does not
+    assert journal.decode(journal.encode([{"lines": 1}, A])) == ([{"lines": 1}, A], True)  # only the first line counts
+
+
+def test_the_second_copy_is_written_once():
+    name = folder()
+    events = journal.events(name)
+    events.mirror()
+    assert os.listdir(name) == []  # nothing saved, nothing to bring up
+    events.save([A])
+    events.mirror()
+    os.remove(name + "/journal.b")
+    events.mirror()
+    assert os.listdir(name) == ["journal.a"]
+    gone(name)
 
 
 def test_only_events_that_can_be_sent_are_usable():

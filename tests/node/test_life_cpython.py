@@ -5,6 +5,8 @@ import signal
 
 from rig_cpython import a_world, until
 
+from bellnode import ring_format
+
 WDT_MS = 4000  # in place of 30 s, so that nobody has to wait; the loop turns once a second
 
 
@@ -114,6 +116,22 @@ def test_a_lamp_that_fails_stops_no_alarm(tmp_path):
         until(lambda: len({e["seq"] for e in gateway.events("panic")}) == 2, why="and the next press")
         assert len({e["seq"] for e in gateway.events("fault")}) <= 2  # of the outputs, and of an effect
         assert world.bell.process.poll() is None
+
+
+def test_a_sector_is_erased_ahead_also_without_a_receipt(tmp_path):
+    def sectors():
+        data = (world.bell.flash / "journal.flash").read_bytes()
+        size = ring_format.SECTOR_BYTES
+        return sum(ring_format.read_header(data[at : at + size]) is not None for at in range(0, len(data), size))
+
+    with a_world(tmp_path) as world:
+        gateway = world.up()
+        assert sectors() == 2
+        gateway.answering = False
+        world.bell.bus.press()
+        until(lambda: gateway.events("panic"), why="the press, into the first of them")
+        until(lambda: sectors() == 3, why="another one in store")
+        assert world.bell.bus.lamp() == "sending"
 
 
 def test_a_known_address_needs_no_dns(tmp_path):

@@ -47,6 +47,13 @@ def test_resends_follow_the_schedule_with_twenty_percent_of_jitter():
         assert message["age_ms"] == at_ms
 
 
+def test_an_age_is_the_time_since_it_happened_and_never_less_than_none():
+    held = outbox.entry(BOOT, 1, "panic", "alarm", 4000, 7000)
+    assert [outbox.message(held, now_ms)["age_ms"] for now_ms in (4000, 4001, 9000, 3999)] == [0, 1, 5000, 0]
+    box = add(linked(), item(1, "test", 4000))
+    assert [(at_ms, message["age_ms"]) for at_ms, message in sends(box, 4000)] == [(4000, 0)]
+
+
 def test_an_event_from_the_journal_has_no_age():
     box = add(linked(), outbox.entry("00000000000000bb", 9, "panic", "alarm", None, 50))
     (_, message) = sends(box, 60)[0]
@@ -130,3 +137,70 @@ def test_an_identity_comes_in_once():
     except ValueError:
         return
     raise AssertionError("taken twice")
+
+
+def test_the_jitter_is_twenty_percent_either_way_and_no_more():
+    waits_ms = set()
+    for seed in range(0, 60000, 7):
+        box, _ = outbox.step(outbox.empty(1, seed * 99991), ("linked",), 0)
+        box, _ = outbox.step(add(box, item(1, "test")), ("tick",), 0)
+        waits_ms.add(outbox.due_ms(box))
+    assert (min(waits_ms), max(waits_ms), len(waits_ms)) == (800, 1200, 41)
+
+
+def test_a_new_link_begins_quickly_again():
+    box = add(linked(), item(1, "test"))
+    now_ms = 0
+    for _ in range(6):
+        box, _ = outbox.step(box, ("tick",), now_ms)
+        now_ms = outbox.due_ms(box)
+    box, _ = outbox.step(box, ("unlinked",), now_ms)
+    for given, limit_ms in ((("linked",), 1200), (("resend",), 1200)):
+        box, _ = outbox.step(box, given, now_ms)
+        assert outbox.due_ms(box) == now_ms
+        box, effects = outbox.step(box, ("tick",), now_ms)
+        assert [effect[0] for effect in effects] == ["send"]
+        assert outbox.due_ms(box) - now_ms <= limit_ms
+        now_ms = outbox.due_ms(box)
+
+
+def test_the_same_number_of_another_start_is_another_event():
+    box = add(add(linked(), item(1)), outbox.entry("00000000000000bb", 1, "panic", "alarm", None, 0))
+    assert len(box.entries) == 2
+    box, _ = outbox.step(box, ("receipt", "00000000000000bb", 1, "stored"), 5)
+    assert [entry.boot for entry in box.entries] == [BOOT]
+    box, _ = outbox.step(add(box, item(2)), ("receipt", BOOT, 2, "stored"), 5)
+    assert [entry.seq for entry in box.entries] == [1]
+
+
+def test_only_the_event_that_was_named_and_held_goes():
+    held = [outbox.entry(BOOT, seq, "panic", "alarm", 0, 5000) for seq in (1, 2)]
+    box = add(add(add(linked(), held[0]), held[1]), item(3))
+    box, effects = outbox.step(box, ("tick",), 0)
+    assert [effect[1].seq for effect in effects] == [3]
+    box, _ = outbox.step(box, ("go", BOOT, 1), 100)
+    box, effects = outbox.step(box, ("tick",), 100)
+    assert [effect[1].seq for effect in effects] == [1]
+    sent = box.entries
+    for given in (("go", BOOT, 3), ("turn", BOOT, 1, "cancel", None), ("go", BOOT, 9), ("go", "00000000000000bb", 2)):
+        box, _ = outbox.step(box, given, 200)
+        assert box.entries == sent, given  # sent already, or no such event
+    box, _ = outbox.step(box, ("turn", BOOT, 2, "cancel", {"of": "panic"}), 200)
+    assert (box.entries[1].what, box.entries[1].info, box.entries[1].due_ms) == ("cancel", {"of": "panic"}, 200)
+
+
+def test_any_receipt_proves_the_link_for_three_more_seconds():
+    box, _ = outbox.step(add(linked(), item(1)), ("tick",), 0)
+    assert box.heard_ms is None
+    box, _ = outbox.step(box, ("receipt", BOOT, 99, "stored"), 2000)
+    while box.linked:
+        now_ms = outbox.due_ms(box)
+        box, _ = outbox.step(box, ("tick",), now_ms)
+    assert now_ms == 5000
+    # What was heard before the alarm was sent proves nothing about it.
+    box, _ = outbox.step(linked(), ("receipt", BOOT, 99, "stored"), 2000)
+    box, _ = outbox.step(add(box, item(1, at_ms=4000)), ("tick",), 4000)
+    while box.linked:
+        now_ms = outbox.due_ms(box)
+        box, _ = outbox.step(box, ("tick",), now_ms)
+    assert now_ms == 7000

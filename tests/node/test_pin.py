@@ -36,13 +36,16 @@ def test_bad_codes_and_bad_records_say_what():
     good = pin.make("1234", "4321", SALT, 1)
     for call, words in (
         (lambda: pin.make("123", None, SALT), "the PIN must be 4 to 8 digits"),
-        (lambda: pin.make(None, None, SALT), "the PIN"),
+        (lambda: pin.make(None, None, SALT), "the PIN must be 4 to 8 digits"),
+        (lambda: pin.make("123456789", None, SALT), "the PIN must be 4 to 8 digits"),
+        (lambda: pin.make("12345678", "123", SALT), "the duress PIN must be 4 to 8 digits"),
         (lambda: pin.make("1234", "12a4", SALT), "the duress PIN must"),
         (lambda: pin.make("1234", "1234", SALT), "must differ"),
         (lambda: pin.make("1234", None, b"short"), "16 bytes"),
         (lambda: pin.parse(None), "object"),
         (lambda: pin.parse(dict(good, rounds=0)), '"rounds"'),
-        (lambda: pin.parse(dict(good, rounds=pin.ROUNDS_MAX + 1)), '"rounds"'),
+        (lambda: pin.parse(dict(good, rounds=10001)), '"rounds" must be a number from 1 to 10000'),
+        (lambda: pin.parse(dict(good, rounds="1")), '"rounds"'),
         (lambda: pin.parse(dict(good, salt="00")), '"salt" must be 32 hex'),
         (lambda: pin.parse(dict(good, pin=None)), '"pin" must be 64 hex'),
         (lambda: pin.parse(dict(good, duress="zz" * 32)), '"duress" must be 64 hex'),
@@ -55,9 +58,14 @@ def test_bad_codes_and_bad_records_say_what():
             raise AssertionError(words)
 
 
+def test_the_rounds_reach_to_their_edges():
+    good = pin.make("1234", "4321", SALT, 1)
+    assert pin.parse(good).rounds == 1 and pin.parse(dict(good, rounds=10000)).rounds == 10000
+
+
 def test_waits_grow_and_stay_bounded():
     waits_ms = [pin.wait_ms(wrong) for wrong in range(12)]
-    assert waits_ms[:3] == [0, 0, 0] and waits_ms == sorted(waits_ms) and waits_ms[-1] == 300000
+    assert waits_ms == [0, 0, 0, 10000, 30000, 60000, 120000] + [300000] * 5
 
 
 def test_every_byte_is_compared():

@@ -4,6 +4,7 @@ The firmware knows nothing of it. The simulator imports it before the firmware, 
 
     simulator to bell    {"skip_ms": 1000}      the bell's clock moves on; only with skipping_time.py as its `time`
     bell to simulator    {"journal_us": 512}    from the edge to the last flash operation before the lamp changes
+                         {"erases": 3}          of so many, the last is about to begin
                          {"skipped_ms": 1000}   in all, after what had become due has run
 """
 
@@ -29,15 +30,17 @@ class _Stamps:
     def __init__(self):
         self.edge_us = None
         self.flash_us = None
+        self.erases = 0
 
 
 def stamp_flash():
-    """From now on each press that reaches the flash is reported as `journal_us`.
+    """From now on each press that reaches the flash is reported as `journal_us`, and each erase before it begins.
 
     The flash is read back after a record was programmed: that is a part of the commit, and of this time.
     """
     stamps = _Stamps()
     drive, write, read = machine.Pin.drive, esp32.Partition._write, esp32.Partition.readblocks
+    ioctl = esp32.Partition.ioctl
     say = machine.BUS.say
 
     def on_drive(pin, level):
@@ -55,6 +58,12 @@ def stamp_flash():
         if stamps.flash_us is not None:
             stamps.flash_us = _now_us()
 
+    def on_ioctl(partition, request, argument):
+        if request == 6:
+            stamps.erases += 1
+            say({"erases": stamps.erases})
+        return ioctl(partition, request, argument)
+
     def on_say(line):
         say(line)
         if "lamp" in line and stamps.edge_us is not None and stamps.flash_us is not None:
@@ -64,6 +73,7 @@ def stamp_flash():
     machine.Pin.drive = on_drive
     esp32.Partition._write = on_write
     esp32.Partition.readblocks = on_read
+    esp32.Partition.ioctl = on_ioctl
     machine.BUS.say = on_say
 
 
