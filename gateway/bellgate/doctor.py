@@ -17,6 +17,7 @@ from bellgate.config import Config
 from bellgate.errors import AnsimbellError
 from bellgate.pki import Authority
 from bellgate.store import Store, Tx, bells, figures, open_store, troubles
+from bellgate.texts import texts
 
 OK, WARN, FAULT = "ok", "warn", "fault"
 CERTIFICATE_WARN_DAYS = 90
@@ -196,7 +197,7 @@ def _contents(config: Config) -> Iterator[Finding]:
     else:
         yield Finding("checkpoints", OK, f"the last was written {record.when(verdict.checkpoint_ms)}")
     for row in listed:
-        remedy = "Its text says what is wrong; docs/failures.md, what follows from it"
+        remedy = texts("en").get(f"trouble_remedy.{row['kind']}", "docs/operate.md says what each trouble asks for")
         yield Finding("trouble", WARN, f"{row['kind']} {row['subject']}: {row['detail']}", remedy)
     waiting = sum(count for _, _, count in said.deliveries)
     if any(state == "failed" for _, state, _ in said.deliveries):

@@ -34,6 +34,6 @@ def trouble(language: str, kind: str, subject: str, values: Mapping[str, str | i
     """What a line of the trouble list says. A kind without a text says what it was given; an empty place shows."""
     known = texts(language)
     key = f"trouble_detail.{kind}"
-    line = known[key] if key in known else "{reason}" if "reason" in values else ""
+    line = known.get(key, "{reason}" if "reason" in values else "")
     places = {"subject": subject, **values}
     return _PLACE.sub(lambda place: str(places.get(place[1], place[0])), line)

@@ -89,9 +89,11 @@ def test_press_after_closing_opens_a_new_incident(gate: Gatehouse, bell: Bell) -
 
 def test_trouble_of_the_bell_is_no_alarm(gate: Gatehouse, bell: Bell) -> None:
     gate.press(bell, "mains")
+    gate.fast_forward(10_000)
     assert gate.incidents() == [] and gate.woken == []
     assert ("bell_mains", bell.bell_id) in gate.troubles()
     gate.press(bell, "mains", state="restore")
+    gate.fast_forward(60_000)
     assert gate.troubles() == {}
     assert gate.heard_by(bell) == [(1, "stored"), (2, "stored")]
     assert [(one["type"], one["change"]) for one in gate.events] == [("trouble", "raised"), ("trouble", "cleared")]

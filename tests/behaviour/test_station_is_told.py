@@ -125,6 +125,8 @@ def test_refusing_station_is_tried_again_with_the_same_bytes_and_is_trouble(tmp_
             assert len(station.requests) == number
             gate.clock.at_ms += number
         until(lambda: states(gate, "station") == ["delivered"], "not delivered")
+        until(lambda: gate.troubles()["target_failing", "station"]["state"] == "falling", "not seen to work")
+        gate.clock.at_ms += 30_000
         until(lambda: gate.troubles() == {}, "the trouble stays")
     bodies = [body for _, body in station.requests]
     assert len(set(station.ids())) == 1 and len(set(bodies)) == 1 and len(bodies) == 3
@@ -294,6 +296,8 @@ def test_auditor_says_what_is_late_and_mends_what_is_forgotten(gate: Gatehouse, 
         assert "escalation of 1 is 15 s late" in gate.troubles()["late_due", "engine"]["detail"]
         await engine.tick()
         await engine.audit()
+        gate.clock.at_ms += 60_000
+        await engine.tick()
         assert gate.troubles() == {}
         await gate.store.write(lambda tx: dues.remove(tx, "escalation", "1"))
         await engine.audit()

@@ -239,7 +239,9 @@ def test_troubles_are_listed(desk: Desk):
     desk.press(bell := desk.enrol())
     desk.press(bell, "battery")
     (item,) = desk.get("/api/v1/troubles", desk.token()).json()["items"]
-    assert (item["kind"], item["subject"]) == ("bell_battery", bell.bell_id)
+    assert (item["kind"], item["subject"], item["state"]) == ("bell_battery", bell.bell_id, "open")
+    assert {"id", "detail", "values", "raised_ms", "last_ms", "count", "cleared_ms"} <= item.keys()
+    assert "members" not in item
 
 
 def test_text_that_wants_to_be_code_stays_text(desk: Desk):

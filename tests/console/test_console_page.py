@@ -279,6 +279,24 @@ def test_both_languages_without_a_reload(desk: Desk, dispatcher: Dispatcher, bro
     english.context.close()
 
 
+def test_street_without_power_is_one_line_with_its_bells(desk: Desk, dispatcher: Dispatcher):
+    mine = [desk.enrol(f"b-{number}") for number in range(6)]
+    lines = dispatcher.page.locator("#troubles > li")
+    for bell in mine[:4]:
+        desk.press(bell, "battery")
+    until(lambda: lines.count() == 4, "four lines")
+    for bell in mine[4:]:
+        desk.press(bell, "battery")
+    until(lambda: lines.count() == 1, "one line")
+    dispatcher.page.locator("#troubles summary", has_text="벨 6대").click()
+    said = text(lines)
+    for part in ("벨 배터리 부족", "구역의 벨 6대", "조치: 이 구역의", *(bell.bell_id for bell in mine)):
+        assert part in said, part
+    dispatcher.page.click("#language")
+    lines.locator("summary", has_text="The 6 bells").wait_for()
+    assert "6 bells in" in text(lines) and lines.locator("details[open]").count() == 1, "it stays unfolded"
+
+
 def test_text_from_a_bell_or_a_person_is_never_markup(desk: Desk, dispatcher: Dispatcher):
     incident = desk.press(desk.enrol(name=EVIL, address=EVIL))
     card = dispatcher.card(incident)

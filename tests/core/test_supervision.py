@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellgate.core.effect import AnswerStages, ClearTrouble, RaiseTrouble, SetDue
+from bellgate.core.effect import AnswerStages, ClearTrouble, NoteLoss, RaiseTrouble, SetDue
 from bellgate.core.supervision import (
     MISSING_AFTER_MS,
     OFFLINE_GRACE_MS,
@@ -109,12 +109,24 @@ def test_loss_is_what_the_bell_counted_and_we_did_not_store(seq: int, stored: in
     assert [one.kind for one in lost] == (["events_lost"] if pending == 0 and stored < seq else [])
 
 
-@given(st.integers(1, 9), st.integers(1, 9))
-def test_event_raises_or_clears_the_loss_of_its_start(stored: int, highest: int) -> None:
-    after, (effect,) = step(NEW, EventHeard(BOOT, stored, highest), NOW_MS)
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 9), st.integers(0, 9))
+def test_event_raises_or_clears_the_loss_of_its_start(stored: int, highest: int, claimed: int, told: int) -> None:
+    after, effects = step(NEW, EventHeard(BOOT, stored, highest, claimed, told), NOW_MS)
     assert after is NEW
-    assert isinstance(effect, RaiseTrouble if stored < highest else ClearTrouble)
-    assert (effect.kind, effect.subject) == ("events_lost", f"b-1/{BOOT}")
+    lost = max(0, max(highest, claimed) - stored)
+    said = [one for one in effects if isinstance(one, RaiseTrouble | ClearTrouble)]
+    assert len(said) == (lost != told)  # nothing new, nothing said
+    for one in said:
+        assert isinstance(one, RaiseTrouble if lost else ClearTrouble)
+        assert (one.kind, one.subject) == ("events_lost", f"b-1/{BOOT}")
+    assert [one.lost for one in effects if isinstance(one, NoteLoss)] == ([lost] if lost != told else [])
+
+
+@given(st.booleans(), st.integers(1, 5))
+def test_mains_in_a_heartbeat_is_believed_even_if_its_event_was_lost(mains: bool, n: int) -> None:
+    _, effects = step(NEW, beat(n, mains=mains), NOW_MS)
+    said = [one for one in effects if isinstance(one, RaiseTrouble | ClearTrouble) and one.kind == "bell_mains"]
+    assert said == [ClearTrouble("bell_mains", "b-1") if mains else RaiseTrouble("bell_mains", "b-1", {}, True)]
 
 
 @given(st.sets(st.sampled_from(("flash", "button", "rtc"))), st.sets(st.sampled_from(("flash", "button", "rtc"))))

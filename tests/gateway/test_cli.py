@@ -149,7 +149,7 @@ def test_mosquitto_files(own, tmp_path):
         assert line in lines
     assert stat.S_IMODE((out / "server.key").stat().st_mode) == 0o600
     acl = (out / "acl").read_text().splitlines()
-    assert "pattern write bells/+/%u/up" in acl and "topic readwrite bells/gateway-test-1/canary/up" in acl
+    assert "pattern write bells/+/%u/up" in acl and "topic readwrite bells/+/canary/up" in acl
     assert bellgate("mosquitto", "-c", own.path, "--out", out)[0] == 0  # again, over the old ones
     (tmp_path / "file").write_text("")
     assert "cannot be written" in refused("mosquitto", "-c", own.path, "--out", tmp_path / "file")

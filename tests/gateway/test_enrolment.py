@@ -90,6 +90,9 @@ def test_without_a_row_there_is_no_file(place, tmp_path, monkeypatch):
             def run(self, *_):
                 return 1
 
+            def put(self, *_):
+                return None
+
         job(Tx())
         raise EnrolmentError("the commit failed")
 

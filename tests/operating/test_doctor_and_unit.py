@@ -73,7 +73,7 @@ def test_what_stands_in_the_database_is_told(estate: Estate) -> None:
     estate.store.write_now(lambda tx: troubles.raise_(tx, "target_failing", "station", "no answer", 1))
     estate.store.write_now(lambda tx: tx.run("UPDATE delivery SET state = 'failed' WHERE target = 'station'"))
     found = findings(estate.config)
-    assert "target_failing station: no answer" in found["trouble"].text
+    assert "target_failing station: It takes no messages: no answer" in found["trouble"].text
     assert "station does not take them" in found["deliveries"].text
     assert "b-1" in found["bells"].text
     assert found["record"].level == "ok" and found["checkpoints"].level == "warn"

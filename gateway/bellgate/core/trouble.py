@@ -32,8 +32,8 @@ _S, _MIN, _H = 1_000, 60_000, 3_600_000
 class Kind:
     """How one kind of trouble comes and goes.
 
-    expires_ms: it ends so long after it was last said; None: somebody says that it is over. of_bell: its subject
-    begins with the bell, and many of them in one area are gathered (see `storm`). of_target: with the target.
+    expires_ms: it ends so long after it was shown or last said; None: somebody says that it is over. of_bell: its
+    subject begins with the bell, and many of them in one area are gathered (see `storm`). of_target: with the target.
     """
 
     raise_after_ms: int = 0

@@ -48,8 +48,7 @@ class TroubleList:
                 said,
                 self.now_ms,
                 state=after.state,
-                bell_id=None if bell is None else bell.bell_id,
-                area=None if bell is None else storm.area(bell.site),
+                place=(None, None) if bell is None else (bell.bell_id, storm.area(bell.site)),
             )
         self._wait(row, after)
         if after.state == trouble.OPEN and before not in trouble.SHOWN:
@@ -102,7 +101,7 @@ class TroubleList:
                 self._announce("raised", row)
             case storm.FORM:
                 area = row["area"]
-                common = troubles.insert(self.tx, row["kind"], area, {}, self.now_ms, area=area, gathers=True)
+                common = troubles.insert(self.tx, row["kind"], area, {}, self.now_ms, place=(None, area))
                 troubles.gather(self.tx, [one["id"] for one in alone], common["id"], self.now_ms)
                 for one in alone:
                     if one["id"] != row["id"]:

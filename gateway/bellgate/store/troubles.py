@@ -58,11 +58,12 @@ def insert(
     at_ms: int,
     *,
     state: str = "open",
-    bell_id: str | None = None,
-    area: str | None = None,
-    gathers: bool = False,
+    place: tuple[str | None, str | None] = (None, None),
 ) -> Row:
-    """A new line. said: the values of its text, or a reason. gathers: it is the common line of an area."""
+    """A new line. said: the values of its text, or a reason. place: (bell_id, area); an area without a bell: its
+    common line."""
+    bell_id, area = place
+    gathers = area is not None and bell_id is None
     info, detail = _texts(kind, subject, said)
     row = tx.one(
         "INSERT INTO trouble (kind, subject, detail, info, state, raised_ms, last_ms, count, bell_id, area, gathers) "

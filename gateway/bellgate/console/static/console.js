@@ -22,6 +22,7 @@ const RIGHTS = new Set(rights.split(" "));
 
 const sound = new Sound();
 const troubles = new Map();
+const unfolded = new Set();
 let closed = [];
 let remindedAt = -Infinity;
 let linkBefore = "";
@@ -137,7 +138,7 @@ async function showRecord(card) {
 // loud: an alarm that the disk did not take; it has no incident, so this line is all there is to see of it.
 function trouble({ change, trouble: each, sound: loud }) {
   if (loud) sound.alarm();
-  if (change === "cleared") troubles.delete(each.id);
+  if (change === "cleared" || change === "gathered") troubles.delete(each.id);
   else troubles.set(each.id, each);
   drawTroubles();
 }
@@ -147,12 +148,35 @@ function drawTroubles() {
     const title = has(`trouble.${each.kind}`) ? t(`trouble.${each.kind}`) : each.kind;
     const times = each.count > 1 ? t("trouble.times", { n: each.count }) : "";
     const when = [t("trouble.since", { time: clock(each.raised_ms) }), times].filter(Boolean).join(" · ");
-    return make("li", {}, make("strong", { text: title }), make("span", { text: each.subject }),
-      make("small", { text: each.detail, lang: "en" }), make("small", { text: when }));
+    const item = make("li", {}, make("strong", { text: title }), make("span", { text: each.subject }),
+      troubleText(each), make("small", { text: when }));
+    const remedy = `trouble_remedy.${each.members ? "storm" : each.kind}`;
+    if (has(remedy)) item.append(make("small", { text: t("trouble.remedy", { remedy: t(remedy) }) }));
+    if (each.members) item.append(membersOf(each));
+    return item;
   });
   byId("troubles").replaceChildren(...items);
   byId("trouble-count").textContent = items.length;
   byId("no-trouble").hidden = items.length > 0;
+}
+
+// In the page's language; what the gateway has no words for, as it came.
+function troubleText(each) {
+  const key = `trouble_detail.${each.members ? "storm" : each.kind}`;
+  if (!has(key) || !each.values) return make("small", { text: each.detail, lang: "en" });
+  const places = { subject: each.subject, ...each.values };
+  if (places.what) places.what = whatText(places.what);
+  return make("small", { text: t(key, places) });
+}
+
+// A storm of one kind in one area: its bells, unfolded on demand; it stays unfolded when one of them changes.
+function membersOf(each) {
+  const more = each.bells > each.members.length ? [make("li", { text: "…" })] : [];
+  const list = make("ul", {}, ...each.members.map((one) => make("li", { text: one.subject })), ...more);
+  const details = make("details", {}, make("summary", { text: t("trouble.members", { bells: each.bells }) }), list);
+  details.open = unfolded.has(each.id);
+  details.addEventListener("toggle", () => (details.open ? unfolded.add(each.id) : unfolded.delete(each.id)));
+  return details;
 }
 
 function rememberClosed(incident) {
