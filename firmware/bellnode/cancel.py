@@ -10,6 +10,8 @@ What was decided, and why:
 - A cancel after the window closes nothing: it is one more event that the dispatcher sees.
 - A cancel needs an input of its own (a key, a code). A second press never cancels: who presses twice means it, so the
   window ends at once and the second press has none.
+- A cancel takes back the event that was held, and no press after it: where `patterns` would turn the event that is no
+  longer there (a double press for silent), the second press is an event of its own.
 - Silent kinds and duress have no window: a window shows that something is about to happen.
 """
 
@@ -18,13 +20,17 @@ from collections import namedtuple
 WINDOW_MS_MAX = 5000
 WINDOWED = ("panic", "medical")
 
-# (phase, sign): next phase. held: an event waits for the end of its window.
+# (phase, sign): next phase. held: an event waits for the end of its window. taken: it was taken back, and `patterns`
+# may not know it yet.
 TABLE = {
     ("idle", "hold"): "held",
     ("held", "over"): "idle",
     ("held", "press"): "idle",
     ("held", "turn"): "idle",
-    ("held", "cancel"): "idle",
+    ("held", "cancel"): "taken",
+    ("taken", "press"): "idle",
+    ("taken", "turn"): "idle",
+    ("taken", "go"): "idle",
 }
 
 # what, until_ms: of the event that is held, or None.
@@ -56,8 +62,10 @@ def step(state, given, now_ms):
     kind = given[0]
     if kind not in ("press", "turn", "go", "cancel", "tick"):
         raise ValueError(f"a cancel window takes press, turn, go, cancel and tick, not {kind!r}")
+    if state.phase == "taken" and kind in ("press", "turn", "go"):
+        return _after_taken(state, given, now_ms)
     if kind == "turn":  # by the time of its edge: a loop that comes late must not send first
-        return (_idle(state, "turn") if state.phase == "held" else state), (given,)
+        return (_ended(state, "turn") if state.phase == "held" else state), (given,)
     state, effects = _let_time_pass(state, now_ms)
     if kind == "press":
         state, more = _press(state, given, now_ms)
@@ -70,14 +78,25 @@ def step(state, given, now_ms):
     return state, effects + more
 
 
-def _idle(state, sign):
+def _ended(state, sign):
     return Cancel(state.window_ms, turn(state.phase, sign), None, None)
+
+
+def _after_taken(state, given, now_ms):
+    kind = given[0]
+    state = _ended(state, kind)
+    if kind == "go":
+        return state, ()
+    if kind == "turn":
+        _, what, info, at_ms = given
+        given = ("press", what, at_ms, info, None)
+    return _press(state, given, now_ms)
 
 
 def _press(state, given, now_ms):
     _, what, at_ms, info, until_ms = given
     if state.phase == "held":
-        return _idle(state, "press"), (("go", now_ms), ("press", what, at_ms, info, until_ms))
+        return _ended(state, "press"), (("go", now_ms), ("press", what, at_ms, info, until_ms))
     if what not in WINDOWED or now_ms >= at_ms + state.window_ms:
         return state, (given,)
     until_ms = max(at_ms + state.window_ms, until_ms or 0)
@@ -86,13 +105,13 @@ def _press(state, given, now_ms):
 
 def _cancel(state, at_ms):
     if state.phase == "held":
-        return _idle(state, "cancel"), (("turn", "cancel", {"of": state.what}, at_ms),)
+        return _ended(state, "cancel"), (("turn", "cancel", {"of": state.what}, at_ms),)
     return state, (("event", "cancel", "alarm", None, None, at_ms),)
 
 
 def _let_time_pass(state, now_ms):
     if state.phase == "held" and now_ms >= state.until_ms:
-        return _idle(state, "over"), (("go", state.until_ms),)
+        return _ended(state, "over"), (("go", state.until_ms),)
     return state, ()
 
 

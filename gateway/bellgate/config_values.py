@@ -165,7 +165,7 @@ def _service_url(text: str) -> str:
 
 def _cap_name(text: str) -> str:
     if not text or len(text) > 128 or any(char in " ,<&" or ord(char) < 33 for char in text):
-        raise ValueError("CAP allows neither blanks nor , < & there: write for example \"ansimbell@district.example\"")
+        raise ValueError('CAP allows neither blanks nor , < & there: write for example "ansimbell@district.example"')
     return text
 
 

@@ -120,9 +120,7 @@ class Gateway:
         watch = BrokerWatch(store, pipeline, self._broker, session, self._clock, revision)
         pipeline.know(await store.read(bells.all_bells))
         self._housekeeping = housekeeping = Housekeeping(store, pipeline, config, self._clock, authority, watch.shelter)
-        collector = GatewayCollector(
-            store, pipeline, engine, session, canary, watch.counts, self.health, housekeeping
-        )
+        collector = GatewayCollector(store, pipeline, engine, session, canary, watch.counts, self.health, housekeeping)
         deps = Deps(store, pipeline, config, self._clock, self.health, registry(collector), hub)
         await self._serve(create_app(deps), listener)
         for name, work in (

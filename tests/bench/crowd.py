@@ -10,8 +10,9 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
-from bellwire import pack
 from mqtt_lines import Reader, connected, publish
+
+from bellwire import pack
 
 IDENTITY = re.compile(rb'"boot":"([0-9a-f]{16})","seq":(\d+)')
 RECEIPT = re.compile(rb'"boot":"([0-9a-f]{16})","seq":(\d+),"stage":"stored"')
@@ -21,6 +22,7 @@ WAYS = 4  # connections that the presses are spread over
 UNDER_WAY_MAX = 4_000  # presses without a receipt: more would only wait in the broker
 
 Identity = tuple[bytes, int]
+Press = tuple[Identity, str, bytes]  # what it is, topic, sealed payload
 
 
 class Station(asyncio.Protocol):
@@ -68,10 +70,8 @@ class Bells(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for _, payload, _ in self._reader.feed(data):
-            found = RECEIPT.search(payload)
+            found = RECEIPT.search(payload) or IDENTITY.search(payload)  # the floor sends back what it got
             if found:
-                self._crowd.answered(found[1], int(found[2]))
-            elif found := IDENTITY.search(payload):  # the floor sends back what it got
                 self._crowd.answered(found[1], int(found[2]))
 
 
@@ -146,7 +146,7 @@ class Crowd:
             self.answered_s[boot, seq] = time.perf_counter()
             self._changed.set()
 
-    def prepare(self, presses: int) -> list[tuple[Identity, str, bytes]]:
+    def prepare(self, presses: int) -> list[Press]:
         """So many presses, sealed beforehand, one bell after the other: (identity, topic, payload)."""
         made = []
         for _ in range(presses):
@@ -167,18 +167,18 @@ class Crowd:
             made.append((identity, topic, pack(message, topic, self.keys[name])))
         return made
 
-    def press(self, press: tuple[Identity, str, bytes], way: int = 0) -> None:
+    def press(self, press: Press, way: int = 0) -> None:
         """Send it now; sending it again keeps the first time."""
         identity, topic, payload = press
         self._number = self._number % 65535 + 1
         self.pressed_s.setdefault(identity, time.perf_counter())
         self._ways[1 + way % WAYS].write(publish(topic, payload, self._number))
 
-    def open_of(self, presses: list[tuple[Identity, str, bytes]], told: bool = True) -> list[tuple[Identity, str, bytes]]:
+    def open_of(self, presses: list[Press], told: bool = True) -> list[Press]:
         """Those that were not answered, or (told) not told to the station yet."""
         return [one for one in presses if one[0] not in self.answered_s or (told and one[0] not in self.told_s)]
 
-    async def settled(self, presses: list[tuple[Identity, str, bytes]], deadline_s: float) -> bool:
+    async def settled(self, presses: list[Press], deadline_s: float) -> bool:
         """True when all are answered and told; False at the deadline."""
         end_s = time.perf_counter() + deadline_s
         left = presses
@@ -194,7 +194,7 @@ class Crowd:
                 await asyncio.sleep(0.002)  # do not count a thousand presses after each answer
         return True
 
-    async def storm(self, presses: list[tuple[Identity, str, bytes]], deadline_s: float) -> bool:
+    async def storm(self, presses: list[Press], deadline_s: float) -> bool:
         """All of them as fast as they are taken."""
         began = len(self.answered_s)
         for number, press in enumerate(presses):

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from mqtt_lines import Reader, connected, puback, publish
 
+POST = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b"
+
 
 def main() -> None:
     broker, webhook, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
@@ -29,9 +31,7 @@ def main() -> None:
         os.write(log, b"".join(payload for _, payload, _ in found))
         os.fdatasync(log)
         bodies = [payload.partition(b"\n")[0] for _, payload, _ in found]
-        station.sendall(
-            b"".join(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body) for body in bodies)
-        )
+        station.sendall(b"".join(POST % (len(body), body) for body in bodies))
         answered = 0
         while answered < len(bodies):  # a POST counts when it was answered
             answered += station.recv(1 << 20).count(b"HTTP/1.1 200")

@@ -24,8 +24,6 @@ from rivals import RIVALS, Broker, Rival, slow_disk
 from bellsim.goals import quantiles
 
 BELLS = 200
-# row -> (ours against the best script: better is, ours against the floor: at most / at least), as the design asks.
-Row = dict[str, dict[str, Any]]
 
 
 def say(text: str) -> None:
@@ -43,7 +41,8 @@ async def one_press(crowd: Crowd, count: int) -> dict[str, float]:
         crowd.press(press)
         await crowd.settled([press], 10)
         await asyncio.sleep(0.005)  # alone, not the next in a row
-    return quantiles([(crowd.told_s[key] - crowd.pressed_s[key]) * 1000 for key, _, _ in presses if key in crowd.told_s])
+    told = [key for key, _, _ in presses if key in crowd.told_s]
+    return quantiles([(crowd.told_s[key] - crowd.pressed_s[key]) * 1000 for key in told])
 
 
 async def all_at_once(crowd: Crowd, times: int) -> float | None:
@@ -183,7 +182,8 @@ def table(found: dict[str, dict[str, Any]], goals: list[dict[str, Any]]) -> str:
         cells = []
         for name in RIVALS:
             value = found[name].get(row, "–")
-            cells.append(", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else str(value))
+            parts = [f"{key} {one}" for key, one in value.items()] if isinstance(value, dict) else [str(value)]
+            cells.append(", ".join(parts))
         lines.append(f"| {row} | " + " | ".join(cells) + " |")
     lines += ["", "| goal | limit | reached | |", "|---|---|---|---|"]
     lines += [f"| {g['goal']} | {g['limit']} | {g['reached']} | {'yes' if g['ok'] else 'NO'} |" for g in goals]

@@ -1,4 +1,4 @@
-"""The best simple script: what a good afternoon's work looks like. paho-mqtt, sqlite3, http.client; one press at a time.
+"""The best simple script: a good afternoon's work with paho-mqtt, sqlite3 and http.client, one press at a time.
 
 It checks the seal, keeps every event once and durably, tells the station over a kept connection and answers the bell.
 It has no retry, no incident, no escalation, no supervision and no second thread.
@@ -17,6 +17,8 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 
+TABLE = "CREATE TABLE IF NOT EXISTS event (bell TEXT, boot TEXT, seq INTEGER, body BLOB, UNIQUE (bell, boot, seq))"
+
 
 def main() -> None:
     broker, webhook, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
@@ -24,7 +26,7 @@ def main() -> None:
     database = sqlite3.connect(folder / "script.db", isolation_level=None, check_same_thread=False)
     database.execute("PRAGMA journal_mode=WAL")
     database.execute("PRAGMA synchronous=FULL")
-    database.execute("CREATE TABLE IF NOT EXISTS event (bell TEXT, boot TEXT, seq INTEGER, body BLOB, UNIQUE (bell, boot, seq))")
+    database.execute(TABLE)
     station = http.client.HTTPConnection("127.0.0.1", webhook, timeout=5)
 
     def tell(body: bytes) -> None:

@@ -102,7 +102,11 @@ FAULTS = [
     ('["gateway.local:8883"]', "[]", ["mqtt.advertise", "at least one"]),
     ('["gateway.local:8883"]', '["0.0.0.0:8883"]', ["mqtt.advertise[1]", "0.0.0.0:8883", "can't connect"]),
     ('["gateway.local:8883"]', '"gateway.local:8883"', ["mqtt.advertise", "list"]),
-    ("sqlite:///ansimbell.db", "postgresql://db", ["store.url", "name the database", "postgresql://ansimbell@db.example/ansimbell"]),
+    (
+        "sqlite:///ansimbell.db",
+        "postgresql://db",
+        ["store.url", "name the database", "postgresql://ansimbell@db.example/ansimbell"],
+    ),
     ("sqlite:///ansimbell.db", "ansimbell.db", ["store.url", "'ansimbell.db'", "sqlite:///ansimbell.db"]),
     ('kind = "console"', 'kind = "sms"', ["target[1].kind", "console, webhook"]),
     ('kind = "console"', 'kind = "console"\ntest = "yes"', ["target[1].test", "true or false"]),

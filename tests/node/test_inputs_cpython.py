@@ -2,7 +2,7 @@
 
 import itertools
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_checkin import MIDNIGHT_UNIX_MS
 from test_presses import Way
@@ -179,6 +179,7 @@ ways = st.tuples(st.sampled_from(sorted(patterns.RULES)), st.sampled_from([0, 10
 
 @settings(max_examples=200, deadline=None)
 @given(ways, st.lists(st.tuples(waits, steps), max_size=40))
+@example(("choice", 1000), [(900000, ("edge", 1)), (0, ("cancel",))])  # the wait for a double press outlived it
 def test_no_press_is_lost_on_its_way(way_of, script):
     """Every press of the button is an event, a test, or turns the one that is held; what is held goes or turns once."""
     rule, window_ms = way_of

@@ -223,12 +223,31 @@ def test_a_double_in_a_window_is_silent_at_once():
     assert way.told == [("press", "panic", 0, None, 5000), ("go", 5000)]
 
 
+def test_a_cancel_takes_back_one_press_and_not_the_next():
+    """Pressed, taken back, pressed again: what would have made the two a double press is an event of its own."""
+    way = Way("choice", 1000)
+    way.press(0)
+    way.cancel, effects = cancel.step(way.cancel, ("cancel", 200), 200)
+    assert effects == (("turn", "cancel", {"of": "panic"}, 200),)
+    way.press(400)
+    way.until(9000)
+    assert way.told == [("press", "panic", 0, None, 1000), ("press", "holdup", 400, {"pattern": "double"}, None)]
+    way = Way("choice", 1000)
+    way.press(0)
+    way.cancel, _ = cancel.step(way.cancel, ("cancel", 200), 200)
+    way.until(5000)
+    assert way.told == [("press", "panic", 0, None, 1000)], "nothing is left that could go"
+    way.press(6000)
+    way.until(9000)
+    assert way.told[1:] == [("press", "panic", 6000, None, 7000), ("go", 7000)]
+
+
 def test_each_press_has_its_own_window():
     """However the one before it ended."""
     for end in (("turn", "holdup", None, 5), ("cancel", 5), ("press", "panic", 5, None, None), ("tick",)):
         state, _ = cancel.step(cancel.start(3000), ("press", "panic", 0, None, None), 0)
         state, _ = cancel.step(state, end, 3000 if end == ("tick",) else 5)
-        assert state == cancel.start(3000) and cancel.due_ms(state) is None, end
+        assert state.phase == ("taken" if end[0] == "cancel" else "idle") and cancel.due_ms(state) is None, end
         _, effects = cancel.step(state, ("press", "panic", 4000, None, None), 4000)
         assert effects == (("press", "panic", 4000, None, 7000),)
 
