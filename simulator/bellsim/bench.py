@@ -85,7 +85,8 @@ async def healthy(url: str) -> bool:
         return False
 
 
-async def _listens(port: int) -> bool:
+async def listens(port: int) -> bool:
+    """True if somebody accepts connections on this port of the loopback."""
     try:
         async with asyncio.timeout(CONNECT_DEADLINE_S):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -93,6 +94,16 @@ async def _listens(port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+def scratch_folder(stack: contextlib.AsyncExitStack, keep: bool, say: Callable[[str], None]) -> Path:
+    """A new folder that goes when the stack ends; keep: it stays, and its name is said then."""
+    root = Path(tempfile.mkdtemp(prefix="bellsim-"))
+    if keep:
+        stack.callback(say, f"the installation is kept in {root}")
+    else:
+        stack.callback(shutil.rmtree, root, ignore_errors=True)
+    return root
 
 
 @contextlib.asynccontextmanager
@@ -114,11 +125,7 @@ async def bench(
         raise SimulatorError(f"there is no broker {broker!r}: choose one of {', '.join(BROKERS)}")
     found = find_runtime(runtime)
     async with contextlib.AsyncExitStack() as stack:
-        root = Path(tempfile.mkdtemp(prefix="bellsim-"))
-        if keep:
-            stack.callback(say, f"the installation is kept in {root}")
-        else:
-            stack.callback(shutil.rmtree, root, ignore_errors=True)
+        root = scratch_folder(stack, keep, say)
         config = root / "gateway" / "gateway.toml"
         say("making a scratch installation: settings, certificates, database, operator")
         console_port, broker_port = free_ports(2)
@@ -135,7 +142,7 @@ async def bench(
         mosquitto = None
         if broker == "mosquitto":
             say("starting mosquitto")
-            mosquitto = await _start_mosquitto(stack, config, root, broker_port)
+            mosquitto = await start_mosquitto(stack, config, root, broker_port)
         say("starting broker and gateway" if broker == "embedded" else "starting the gateway")
         url = f"http://127.0.0.1:{console_port}"
         gateway = Program(
@@ -197,7 +204,8 @@ async def _bell(
     return bell
 
 
-async def _start_mosquitto(stack: contextlib.AsyncExitStack, config: Path, root: Path, port: int) -> Program:
+async def start_mosquitto(stack: contextlib.AsyncExitStack, config: Path, root: Path, port: int) -> Program:
+    """mosquitto with the settings that `bellgate mosquitto` writes; the gateway's `config` names it from now on."""
     program = find_mosquitto()
     folder = root / "mosquitto"
     await bellgate("mosquitto", "-c", str(config), "--out", str(folder), "--port", str(port))
@@ -205,7 +213,7 @@ async def _start_mosquitto(stack: contextlib.AsyncExitStack, config: Path, root:
     if os.geteuid() == 0:
         # Started by root, mosquitto would become a user who may not look into our temporary folder.
         settings.write_text(settings.read_text(encoding="utf-8") + "user root\n", encoding="utf-8")
-    mosquitto = Program("mosquitto", [program, "-c", str(settings)], root / "mosquitto.log", lambda: _listens(port))
+    mosquitto = Program("mosquitto", [program, "-c", str(settings)], root / "mosquitto.log", lambda: listens(port))
     stack.push_async_callback(mosquitto.stop)
     await mosquitto.start()
     document = tomlkit.parse(config.read_text(encoding="utf-8"))

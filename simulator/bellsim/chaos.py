@@ -10,7 +10,6 @@ import contextlib
 import json
 import random
 import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -26,7 +25,7 @@ from bellgate.clock import now_ms
 from bellgate.config import load
 from bellgate.store import audit, open_store
 from bellsim import postgresql
-from bellsim.bench import SERVER_NAME, _start_mosquitto, broker_name
+from bellsim.bench import SERVER_NAME, broker_name, scratch_folder, start_mosquitto
 from bellsim.goals import judge
 from bellsim.light import LightBell
 from bellsim.programs import bellgate, free_ports
@@ -121,11 +120,7 @@ async def _field(
     store: str, gateways: int, broker: str, say: Callable[[str], None], keep: bool
 ) -> AsyncIterator[_Field]:
     async with contextlib.AsyncExitStack() as stack:
-        root = Path(tempfile.mkdtemp(prefix="bellsim-"))
-        if keep:
-            stack.callback(say, f"the installation is kept in {root}")
-        else:
-            stack.callback(shutil.rmtree, root, ignore_errors=True)
+        root = scratch_folder(stack, keep, say)
         url = "sqlite:///ansimbell.db"
         if store == "postgresql":
             say("starting PostgreSQL")
@@ -151,7 +146,7 @@ async def _field(
                 '[[policy.step]]\nafter_s = 0\ntargets = ["station"]\n'
             )
         if broker == "mosquitto":
-            await _start_mosquitto(stack, config, root, broker_port)
+            await start_mosquitto(stack, config, root, broker_port)
         token = json.loads(await bellgate("token", "-c", str(config), "--role", "dispatcher", "--json"))["token"]
         bells = await asyncio.to_thread(_enrolled, config)
         configs = [config, *(_twin(config, n, ports[n - 1], broker_port) for n in range(2, gateways + 1))]

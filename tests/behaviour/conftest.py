@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import gpiozero
 import pytest
 from gatehouse import Bell, Gatehouse
+from gpiozero.pins.mock import MockFactory
 
 
 @pytest.fixture
@@ -19,3 +21,13 @@ def gate(tmp_path: Path) -> Iterator[Gatehouse]:
 def bell(gate: Gatehouse) -> Bell:
     """An enrolled bell."""
     return gate.enrol(Bell())
+
+
+@pytest.fixture
+def pins() -> Iterator[MockFactory]:
+    """The pins of a board that is not there."""
+    before = gpiozero.Device.pin_factory
+    made = gpiozero.Device.pin_factory = MockFactory()
+    yield made
+    made.reset()
+    gpiozero.Device.pin_factory = before

@@ -3,7 +3,6 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import gpiozero
@@ -58,15 +57,6 @@ class Town:
         self.let_go.set()
         for one in (self.station, self.slow_station, self.centre, self.slow_centre):
             one.close()
-
-
-@pytest.fixture
-def pins() -> Iterator[MockFactory]:
-    before = gpiozero.Device.pin_factory
-    made = gpiozero.Device.pin_factory = MockFactory()
-    yield made
-    made.reset()
-    gpiozero.Device.pin_factory = before
 
 
 def states(gate: Gatehouse) -> dict[str, dict[str, int]]:

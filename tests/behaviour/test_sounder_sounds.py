@@ -1,7 +1,6 @@
 """A relay on gpiozero's mock pins: it sounds for an alarm that nobody holds, and for nothing else."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import gpiozero
@@ -18,16 +17,6 @@ PIN = 17
 
 def target(more: str = "", name: str = "siren", pin: int = PIN) -> str:
     return f'\n[[target]]\nname = "{name}"\nkind = "sounder"\npin = {pin}\noff_ms = 0\n{more}\n'
-
-
-@pytest.fixture
-def pins() -> Iterator[MockFactory]:
-    """The pins of a board that is not there."""
-    before = gpiozero.Device.pin_factory
-    made = gpiozero.Device.pin_factory = MockFactory()
-    yield made
-    made.reset()
-    gpiozero.Device.pin_factory = before
 
 
 def high(pins: MockFactory, pin: int = PIN) -> bool:

@@ -1,13 +1,10 @@
 """The programs that are measured, each started as a process of its own between the same broker and the same station."""
 
-import asyncio
 import base64
-import contextlib
 import secrets
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +12,7 @@ import psutil
 from crowd import SITE, Crowd
 
 from bellgate.store import bells, open_store
-from bellsim.bench import healthy
+from bellsim.bench import healthy, listens
 from bellsim.programs import BELLGATE, Program, bellgate, find_mosquitto, free_ports
 
 HERE = Path(__file__).parent
@@ -33,38 +30,18 @@ def slow_disk(folder: Path) -> Path | None:
     return library
 
 
-@dataclass
-class Broker:
-    """mosquitto on the loopback, without TLS: it is not what is measured."""
-
-    folder: Path
-    port: int = 0
-    process: subprocess.Popen[bytes] | None = None
-
-    async def start(self) -> None:
-        self.port = self.port or free_ports(1)[0]
-        file = self.folder / "mosquitto.conf"
-        file.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nuser root\n"
-            "max_queued_messages 100000\nmax_inflight_messages 0\n"
-        )
-        self.process = subprocess.Popen(
-            [find_mosquitto(), "-c", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        end_s = time.monotonic() + START_S
-        while True:
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                writer.close()
-                return
-            if time.monotonic() > end_s:
-                raise RuntimeError("mosquitto does not start")
-            await asyncio.sleep(0.05)
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(10)
+async def plain_mosquitto(folder: Path) -> tuple[Program, int]:
+    """mosquitto on the loopback without TLS, because it is not what is measured; and its port."""
+    port = free_ports(1)[0]
+    file = folder / "mosquitto.conf"
+    file.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nuser root\n"
+        "max_queued_messages 100000\nmax_inflight_messages 0\n"
+    )
+    command = [find_mosquitto(), "-c", str(file)]
+    broker = Program("mosquitto", command, folder / "mosquitto.log", lambda: listens(port))
+    await broker.start(START_S)
+    return broker, port
 
 
 @dataclass
@@ -109,7 +86,7 @@ class Rival:
                 bells.Bell(name, SITE, "store-bell", name, "Bench 1", None, None, key, 0, "", bells.ACTIVE, 0)
                 for name, key in self.crowd.keys.items()
             ]
-            store.write_now(lambda tx: [bells.add(tx, bell) for bell in made] and None)
+            store.write_now(lambda tx: [bells.add(tx, bell) for bell in made])
         self._url = f"http://127.0.0.1:{console}"
         self._command = [*BELLGATE, "run", "-c", str(config)]
 

@@ -19,7 +19,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from crowd import Crowd
-from rivals import RIVALS, Broker, Rival, slow_disk
+from rivals import RIVALS, Rival, plain_mosquitto, slow_disk
 
 from bellsim.goals import quantiles
 
@@ -108,9 +108,8 @@ async def measure(name: str, root: Path, quick: bool) -> dict[str, Any]:
     """All rows of one program."""
     folder = root / name.replace(" ", "-")
     folder.mkdir()
-    broker = Broker(folder)
-    await broker.start()
-    crowd = Crowd(BELLS, broker.port)
+    broker, port = await plain_mosquitto(folder)
+    crowd = Crowd(BELLS, port)
     await crowd.open()
     rival = Rival(name, folder, crowd)
     result: dict[str, Any] = {}
@@ -139,7 +138,7 @@ async def measure(name: str, root: Path, quick: bool) -> dict[str, Any]:
     finally:
         await rival.stop()
         await crowd.close()
-        broker.stop()
+        await broker.stop()
     return result
 
 
@@ -176,7 +175,7 @@ def judged(found: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
 
 def table(found: dict[str, dict[str, Any]], goals: list[dict[str, Any]]) -> str:
     """For people."""
-    rows = [row for row in found["ansimbell"]]
+    rows = list(found["ansimbell"])
     lines = ["| | " + " | ".join(RIVALS) + " |", "|---|" + "---|" * len(RIVALS)]
     for row in rows:
         cells = []

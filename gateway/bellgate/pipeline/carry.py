@@ -206,9 +206,9 @@ class Carrier:
             names.update(deliveries.told(self.tx, state.id), self._plan(state, bell).steps[0].targets)
         return self.settings.route(names, state.test)
 
-    def _bell(self, bell_id: str, at_hand: Bell) -> Bell:
-        """An incident of a home has signals of several bells."""
-        if bell_id == at_hand.bell_id:
+    def _bell(self, bell_id: str, at_hand: Bell | None = None) -> Bell:
+        """The bell, if it is not at hand: an incident of a home has signals of several."""
+        if at_hand is not None and bell_id == at_hand.bell_id:
             return at_hand
         bell = bells.get(self.tx, bell_id)
         assert bell is not None  # a foreign key, and bells are never deleted
@@ -216,9 +216,7 @@ class Carrier:
 
     def _load(self, incident_id: int) -> tuple[Incident, Bell]:
         before = incidents.get(self.tx, incident_id)
-        bell = bells.get(self.tx, before.bell_id)
-        assert bell is not None  # a foreign key, and bells are never deleted
-        return before, bell
+        return before, self._bell(before.bell_id)
 
     def _settle(
         self, bell: Bell, before: Incident, state: Incident, effects: Iterable[Effect], signal: Signal | None = None

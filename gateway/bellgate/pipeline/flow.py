@@ -301,10 +301,11 @@ class Pipeline:
         self._counts["receipts"] += len(after.receipts)
         for name in after.counts:
             self._counts[name] += 1
-        for note in after.notes:
-            _log.info(**note)
         for event in after.events:
             self._announce(event)
+        for note in after.notes:  # written last: nobody who waits for a press waits for a line of the log
+            _log.info(**note)
+        for event in after.events:
             if event["type"] == "incident":
                 case = event["incident"]
                 _log.info("incident", incident=case["id"], change=event["change"], handling=case["handling"])

@@ -75,8 +75,8 @@ def demand(
 
 def append_all(tx: Tx, entries: Iterable[Entry]) -> None:
     """Add rows in this order."""
-    last = tx.one("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1")
-    number, digest = (last["id"], last["hash"]) if last else (0, _FIRST)
+    last = head(tx)
+    number, digest = last.row, last.hash
     for entry in entries:
         number += 1
         fields = (number, entry.at_ms, entry.incident_id, entry.by, entry.act, _canonical(dict(entry.detail)))
