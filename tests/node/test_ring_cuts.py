@@ -7,7 +7,7 @@ from test_ring import Flash, PowerCut, again, event, opened
 
 
 def cuts():
-    """(flash, where) for each operation in turn: cut before it, then half-way through; the last of a turn is not cut."""
+    """(flash, where) for each operation in turn: cut before it, then half-way through. The last one is not cut."""
     for part in (0, 1, 2, 3):
         at = 0
         while True:
