@@ -267,7 +267,10 @@ def _is_server(process: psutil.Process, conf: Path) -> bool:
 
 def _runs(process: psutil.Process) -> bool:
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        if not process.is_running():
+            return False
+        # A server that ends is called a zombie while its last threads, and with them its ports, are still there.
+        return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
     except psutil.Error:
         return False
 
