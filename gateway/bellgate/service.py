@@ -106,6 +106,7 @@ class Gateway:
             self._take,
             client_context(authority) if config.mqtt.tls else None,
             None if listening is None else int(listening),
+            self._read_over,
         )
         self._pipeline = pipeline = Pipeline(
             store, config, self._clock, session.publish, hub.publish, engine.wake, canary.keep
@@ -167,7 +168,10 @@ class Gateway:
     def _take(self, inbound: Inbound) -> None:
         if inbound.topic == self._canary.topic:
             self._heard = self._canary.read(inbound.payload) or self._heard
-        self._pipeline.take(inbound)
+        self._pipeline.gather(inbound)
+
+    def _read_over(self) -> None:
+        self._pipeline.take_gathered()
 
     async def _serve(self, app: Any, listener: socket.socket) -> None:
         settings = uvicorn.Config(

@@ -12,7 +12,7 @@ import pytest
 import structlog
 from estate import Estate
 
-from bellgate import process
+from bellgate import log as log_lines
 from bellgate.engine import Engine
 from bellgate.errors import TargetError
 from bellgate.store.deliveries import Delivery
@@ -24,7 +24,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     before, handlers = structlog.get_config(), logging.root.handlers[:]
     out = io.StringIO()
     monkeypatch.setattr(sys, "stderr", out)
-    process.set_up_log()
+    log_lines.set_up_log()
     structlog.configure(cache_logger_on_first_use=False)
     yield lambda: [json.loads(line) for line in out.getvalue().splitlines()]
     structlog.configure(**before)
@@ -106,7 +106,7 @@ def test_on_a_terminal_neither(monkeypatch: pytest.MonkeyPatch) -> None:
     out.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr(sys, "stderr", out)
     try:
-        process.set_up_log()
+        log_lines.set_up_log()
         structlog.configure(cache_logger_on_first_use=False)
         try:
             password = "correct horse battery staple"

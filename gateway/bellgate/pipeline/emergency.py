@@ -94,6 +94,10 @@ class _Nowhere:
     """A transaction that keeps nothing: the outbox makes its messages in it as always."""
 
     holder = 0
+    alone = True
+
+    def __init__(self) -> None:
+        self.memo: dict[Any, Any] = {}
 
     def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         return []

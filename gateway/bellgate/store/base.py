@@ -22,6 +22,10 @@ Row = dict[str, Any]
 class Tx(Protocol):
     """One open transaction. It belongs to the thread that runs the job and ends with the job."""
 
+    memo: dict[Any, Any]
+    """What jobs have read and may take for true in this transaction: it is emptied whenever somebody else may have
+    written, and when something is undone. Who changes a row that is kept in it, changes or removes it there too."""
+
     @property
     def holder(self) -> int:
         """The number of this process among the gateways of the database (see `members`): its name in a lease.
@@ -50,6 +54,11 @@ class Tx(Protocol):
 
     def living(self) -> frozenset[int] | None:
         """The numbers of the gateways that run with this database now; None while that cannot be said."""
+        ...
+
+    @property
+    def alone(self) -> bool:
+        """True if no other gateway is on the database: then nobody hears what is told."""
         ...
 
     def tell(self, text: str) -> None:

@@ -84,6 +84,7 @@ class PostgresqlTx:
 
     def __init__(self, connection: "PostgresqlConnection") -> None:
         self._connection = connection
+        self.memo: dict[Any, Any] = {}
 
     @property
     def holder(self) -> int:
@@ -121,9 +122,14 @@ class PostgresqlTx:
         self._connection.database.alone = len(living) <= 1
         return living
 
+    @property
+    def alone(self) -> bool:
+        """As far as is known; see `Tx`."""
+        return self._connection.database.alone
+
     def tell(self, text: str) -> None:
         """Goes out with the commit, to whoever listens; see `Tx`."""
-        if self._connection.database.alone:
+        if self.alone:
             return
         self.put("SELECT pg_notify(?, ?)", (_CHANNEL, f"{self.holder} {text}"))
 
@@ -184,6 +190,7 @@ class PostgresqlConnection:
         """Begin; a writer waits until no other one writes. Connects if that is needed."""
         self._marked = self._ready = self._in_job = False
         self._queue.clear()
+        self.tx.memo.clear()  # another gateway may have had its turn
         self.busy_since_s = time.monotonic()
         if self._connection is not None:
             try:
@@ -204,6 +211,7 @@ class PostgresqlConnection:
     def roll_back(self) -> None:
         """Drop it."""
         self._queue.clear()
+        self.tx.memo.clear()
         with contextlib.suppress(psycopg.Error, StoreError):
             if self._connection is not None and not self._connection.broken:
                 self._command("ROLLBACK")
@@ -226,6 +234,7 @@ class PostgresqlConnection:
     def back_to_mark(self) -> None:
         """Undo what followed it."""
         self._queue.clear()
+        self.tx.memo.clear()
         self._ready = False
         self._command("ROLLBACK TO SAVEPOINT job")
 

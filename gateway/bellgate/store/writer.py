@@ -1,7 +1,10 @@
-"""One thread that writes: take what is waiting, commit it together, then answer all.
+"""One at a time writes: take what is waiting, commit it together, then answer all.
 
 A commit costs one fdatasync however many jobs are in it, so under load the group grows and the rate with it, while a
 lone press waits for nobody. Each job has a savepoint: one that fails takes no other with it.
+
+A thread of its own does it. Whoever has time to wait, and finds nobody writing, does it in its own thread instead
+(`put_now`): handing a lone press from thread to thread takes as long as the press itself.
 """
 
 import queue
@@ -9,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -37,13 +41,17 @@ class Work:
 class Writer:
     """The queue and the thread that empties it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, after_group: Callable[[], None]) -> None:
+        """after_group is called in the writer's thread when every job of a transaction has its answer."""
         self._database = database
+        self._after_group = after_group
         self._connection: Connection | None = None
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._lazy: list[Work] = []
         self._lazy_until_s = 0.0
         self._thread: threading.Thread | None = None
+        self._writing = threading.Lock()  # whoever holds it uses the connection and `_lazy`
+        self._ended = False
         self._failing = False
         self.commits = 0
         self.commit_failures = 0
@@ -59,6 +67,20 @@ class Writer:
     def put(self, work: Work) -> None:
         """Hand over one job; any thread."""
         self._queue.put(work)
+
+    def put_now(self, group: list[Work]) -> None:
+        """Commit these in the caller's thread, if nobody else writes or waits; hand them over if somebody does."""
+        if self._queue.empty() and self._writing.acquire(blocking=False):
+            try:
+                if not self._ended:
+                    group = self._with_lazy(group)
+                    while group:
+                        group = self._commit(group)
+                    return
+            finally:
+                self._writing.release()
+        for work in group:
+            self._queue.put(work)
 
     def waiting(self) -> int:
         """How many jobs wait."""
@@ -77,30 +99,35 @@ class Writer:
     def _run(self) -> None:
         more = True
         while more:
-            group, more = self._gather()
-            while group:
-                group = self._commit(group)
-
-    def _gather(self) -> tuple[list[Work], bool]:
-        """What goes into the next transaction, and whether there will be another one."""
-        group: list[Work] = []
-        while True:
             try:
-                work = self._queue.get(block=False) if group else self._wait()
+                first = [self._wait()]
             except queue.Empty:
-                return self._with_lazy(group), True
+                first = []
+            with self._writing:
+                group, more = self._gather(first)
+                while group:
+                    group = self._commit(group)
+                self._ended = not more
+
+    def _gather(self, taken: list[Work | None]) -> tuple[list[Work], bool]:
+        """What goes into the next transaction beside what was taken, and whether there will be another one."""
+        group: list[Work] = []
+        while len(group) < GROUP_MAX and len(self._lazy) < GROUP_MAX:
+            try:
+                work = taken.pop() if taken else self._queue.get(block=False)
+            except queue.Empty:
+                break
             if work is None:
                 return self._with_lazy(group), False
-            if work.lazily:
-                if not self._lazy:
-                    self._lazy_until_s = time.monotonic() + LAZY_S
-                self._lazy.append(work)
-                if len(self._lazy) >= GROUP_MAX:
-                    return self._with_lazy(group), True
+            if not work.lazily:
+                group.append(work)
                 continue
-            group.append(work)
-            if len(group) >= GROUP_MAX:
-                return self._with_lazy(group), True
+            if not self._lazy:
+                self._lazy_until_s = time.monotonic() + LAZY_S
+            self._lazy.append(work)
+        if group or len(self._lazy) >= GROUP_MAX or time.monotonic() >= self._lazy_until_s:
+            return self._with_lazy(group), True
+        return [], True  # the lazy ones can wait a little longer for somebody to ride with
 
     def _wait(self) -> Work | None:
         """The next job. Raises queue.Empty when the lazy ones have waited long enough."""
@@ -116,7 +143,10 @@ class Writer:
             try:
                 return self._queue.get(timeout=QUIET_S)
             except queue.Empty:
-                self._connection.rest()
+                with self._writing:
+                    self._connection.rest()
+
+    # From here on: whoever holds `_writing`.
 
     def _with_lazy(self, group: list[Work]) -> list[Work]:
         # First: they say what has been sent, and a gateway that is killed repeats what it had not written down.
@@ -157,11 +187,15 @@ class Writer:
         self.largest_group = max(self.largest_group, len(group))
         for work in group:
             if work.done is not None:
-                try:
-                    work.done(work.result)
-                except Exception:  # one caller's fault must not stop the writer for all
-                    _log.exception("done_failed")
+                self._answer(partial(work.done, work.result))
+        self._answer(self._after_group)
         return left
+
+    def _answer(self, done: Callable[[], None]) -> None:
+        try:
+            done()
+        except Exception:  # one caller's fault must not stop the writer for all
+            _log.exception("done_failed")
 
     def _run_job(self, connection: Connection, work: Work, alone: bool) -> None:
         """One job. A lone one needs no savepoint: its failure is the transaction's."""

@@ -139,7 +139,7 @@ CREATE TABLE delivery (
     proof          TEXT                      -- what came back: a status line, a receiver's frame, an identifier
 );
 CREATE INDEX delivery_open ON delivery (target, due_ms) WHERE state IN ('pending', 'sending', 'failed');
-CREATE INDEX delivery_incident ON delivery (incident_id);
+CREATE INDEX delivery_incident ON delivery (incident_id, target);
 
 -- Things the operator must know; never mixed with alarms. Many of one kind in one area stand in a common line.
 CREATE TABLE trouble (
