@@ -250,6 +250,7 @@ async def run(config: Config) -> None:
         starting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await starting  # raises what kept it from starting
+        process.settle()
         await wanted
     wanted.cancel()
     process.tell_systemd("STOPPING=1")

@@ -89,6 +89,11 @@ class QuickClient(Client):
         self._woken = False
         super()._sock_close()
 
+    def _update_inflight(self) -> MQTTErrorCode:
+        if self._inflight_messages >= len(self._out_messages):
+            return MQTTErrorCode.MQTT_ERR_SUCCESS  # all are under way: none to look for, at each answer
+        return super()._update_inflight()
+
     def _packet_queue(
         self, command: int, packet: bytes | bytearray, mid: int, qos: int, info: Any = None
     ) -> MQTTErrorCode:

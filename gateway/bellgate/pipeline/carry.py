@@ -265,15 +265,9 @@ class Carrier:
 
     def _write_down(self, records: list[audit.Entry]) -> None:
         """Into the record; a record that takes nothing is trouble, and holds up no alarm."""
-        self.tx.put("SAVEPOINT record")
-        try:
-            audit.append_all(self.tx, records)
-            self.tx.run("RELEASE SAVEPOINT record")  # a question: whatever was only put has arrived with it
-        except Exception as error:
-            self.tx.memo.clear()
-            # A full disk has ended the whole transaction: then this fails too, and the alarm is tried again.
-            self.tx.run("ROLLBACK TO SAVEPOINT record")
-            self.tx.run("RELEASE SAVEPOINT record")
+        # A full disk has ended the whole transaction: then this raises, and the alarm is tried again.
+        error = self.tx.attempt(lambda: audit.append_all(self.tx, records))
+        if error is not None:
             self.after.counts.append("record_failures")
             acts = ", ".join(record.act for record in records)
             self.raise_trouble("record_failing", "record", {"acts": acts, "reason": str(error)})

@@ -111,6 +111,10 @@ class _Nowhere:
     def put(self, sql: str, params: Sequence[Any] = ()) -> None:
         return
 
+    def attempt(self, change: Callable[[], None]) -> Exception | None:
+        change()
+        return None
+
     def hold(self, number: int) -> None:
         return
 

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -23,6 +24,11 @@ from bellgate.store.deliveries import Delivery
 # How long a new row belongs to the hand-over in memory before the table is asked: longer than any single attempt, so
 # that a busy target is not sent the same message twice.
 HAND_OVER_MS = 120_000
+
+
+@lru_cache(8)
+def _second(unix_s: int) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +181,7 @@ class Outbox:
             "source": f"ansimbell/{self.settings.gateway_id}",
             "type": kind,
             "subject": "gateway" if bell is None else f"{bell.site}/{bell.bell_id}",
-            "time": datetime.fromtimestamp(self.now_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+            "time": f"{_second(self.now_ms // 1000)}.{self.now_ms % 1000:03d}+00:00",
             "datacontenttype": "application/json",
             "data": data,
         }

@@ -48,6 +48,11 @@ class Tx(Protocol):
         """A change whose count nobody needs. It may go out together with what follows; its error is the job's."""
         ...
 
+    def attempt(self, change: Callable[[], None]) -> Exception | None:
+        """Do this; what went wrong, if it did: then the statement that failed is undone (on PostgreSQL, with those
+        before it in `change`), and the transaction goes on. Raises if the transaction itself is gone."""
+        ...
+
     def hold(self, number: int) -> None:
         """From now on this process is the gateway of that number, as long as it lives. Raises StoreError."""
         ...

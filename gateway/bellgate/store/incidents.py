@@ -1,6 +1,7 @@
 """The cases that people handle, and how they are shown."""
 
 from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any
 
 from bellgate.core.incident import Incident
@@ -11,6 +12,7 @@ from bellgate.store.base import Row, Tx
 _FIELDS = tuple(field.name for field in fields(Incident))
 _FLAGS = ("test", "silent", "duress", "cancel_asked", "restored", "tampered")
 _KEPT = tuple(name for name in _FIELDS if name != "id")
+_values = attrgetter(*_KEPT)
 _INSERT = f"INSERT INTO incident ({', '.join(_KEPT)}) VALUES ({', '.join('?' * len(_KEPT))}) RETURNING id"
 _SELECT = f"SELECT {', '.join(_FIELDS)} FROM incident"
 
@@ -64,7 +66,7 @@ def get(tx: Tx, incident_id: int) -> Incident:
 
 def insert(tx: Tx, incident: Incident) -> int:
     """A new case; its number."""
-    row = tx.one(_INSERT, [getattr(incident, name) for name in _KEPT])
+    row = tx.one(_INSERT, _values(incident))
     assert row is not None
     number = int(row["id"])
     _keep(tx, replace(incident, id=number))
@@ -82,7 +84,8 @@ def _keep(tx: Tx, incident: Incident) -> None:
 
 def save(tx: Tx, before: Incident, after: Incident) -> None:
     """Write `after` over `before`. Raises StaleVersion if the row is no longer what `before` says."""
-    changed = {name: value for name in _KEPT if (value := getattr(after, name)) != getattr(before, name)}
+    both = zip(_KEPT, _values(before), _values(after), strict=True)
+    changed = {name: value for name, was, value in both if value is not was and value != was}
     if not changed:
         return
     # Only what changed: a press moves five columns of thirty, and none that an index is over.

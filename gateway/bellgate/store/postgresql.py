@@ -107,6 +107,19 @@ class PostgresqlTx:
         """A change that goes to the server with the next question; see `Tx`."""
         self._connection.queue(sql, params)
 
+    def attempt(self, change: Callable[[], None]) -> Exception | None:
+        """Under a savepoint, because an error ends a transaction here; see `Tx`."""
+        self.put("SAVEPOINT attempt")
+        try:
+            change()
+            self.run("RELEASE SAVEPOINT attempt")  # a question: whatever was only put has arrived with it
+        except Exception as error:
+            self.run("ROLLBACK TO SAVEPOINT attempt")
+            self.run("RELEASE SAVEPOINT attempt")
+            self.memo.clear()
+            return error
+        return None
+
     def hold(self, number: int) -> None:
         """Take the lock on this number; the server lets it go when this process ends. See `Tx`."""
         row = self.one(f"SELECT pg_try_advisory_lock({_LOCKS}, CAST(? AS INTEGER)) AS held", (number,))

@@ -66,6 +66,16 @@ class SqliteTx:
         """A change; see `Tx`."""
         self._connection.execute(sql, params)
 
+    def attempt(self, change: Callable[[], None]) -> Exception | None:
+        """A statement that fails undoes itself here; see `Tx`."""
+        try:
+            change()
+        except Exception as error:
+            if not self._connection.in_transaction:
+                raise
+            return error
+        return None
+
     def hold(self, number: int) -> None:
         """Be the one gateway of this file; see `Tx`."""
         self._gateways.hold(number)
