@@ -367,6 +367,53 @@ def test_certificate_of_a_stranger_is_said(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_https_connection_goes_on_and_ends_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = Authority.create(tmp_path / "ca", "station")
+    ours.ensure_server("station", ["127.0.0.1"])
+    monkeypatch.setenv("SSL_CERT_FILE", str(ours.path("ca.pem")))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(ours.path("server.pem"), ours.path("server.key"))
+    connections: list[int] = []
+
+    async def main() -> None:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connections.append(0)
+            while connections[-1] < 2:
+                await request(reader)
+                connections[-1] += 1
+                writer.write(NO_CONTENT)
+            writer.close()
+
+        made = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)
+        client = HttpClient(f"https://127.0.0.1:{made.sockets[0].getsockname()[1]}/")
+        async with asyncio.timeout(WAIT_S):
+            assert [await client.post([], b"{}") for _ in range(5)] == [204] * 5
+            await client.close()
+        made.close()
+
+    asyncio.run(main())
+    assert connections == [2, 2, 1]
+
+
+def test_long_message_to_a_slow_reader_arrives_whole() -> None:
+    body = b"x" * 3_000_000
+    seen: list[int] = []
+
+    async def main() -> None:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(0.1)
+            seen.append(len((await request(reader)).partition(b"\r\n\r\n")[2]))
+            writer.write(NO_CONTENT)
+
+        async with asyncio.timeout(WAIT_S), server(handle) as port:
+            client = HttpClient(f"http://127.0.0.1:{port}/")
+            assert await client.post([], body) == 204
+            await client.close()
+
+    asyncio.run(main())
+    assert seen == [len(body)]
+
+
 @pytest.mark.parametrize("header", [("x", "a\r\nevil: 1"), ("x y", "a"), ("x", "안심"), ("", "a"), ("x", "a\n")])
 def test_header_that_would_leave_its_line_is_refused(header: tuple[str, str]) -> None:
     with pytest.raises(ValueError, match="cannot be a header"):
