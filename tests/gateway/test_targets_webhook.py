@@ -327,8 +327,9 @@ def test_nobody_listens_and_no_such_name() -> None:
 
     with pytest.raises(TargetError, match=r"127\.0\.0\.1:9 cannot be reached"):
         asyncio.run(main("http://127.0.0.1:9/"))
-    with pytest.raises(TargetError, match="cannot be reached"):
-        asyncio.run(main("http://nobody.invalid/"))
+    for name in ("nobody.invalid", "no..body", "역" * 64):
+        with pytest.raises(TargetError, match="cannot be reached"):
+            asyncio.run(main(f"http://{name}/"))
 
 
 def test_https_to_a_server_without_tls_is_said() -> None:

@@ -185,7 +185,7 @@ class HttpClient:
         path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_PATH_SAFE)
         shown = f"[{self._host}]" if ":" in self._host else self._host
         self.authority = shown if parts.port is None else f"{shown}:{parts.port}"
-        self._start = f"POST {path} HTTP/1.1\r\nhost: ".encode() + self.authority.encode("idna") + b"\r\n"
+        self._start = f"POST {path} HTTP/1.1\r\nhost: ".encode() + _in_ascii(self.authority) + b"\r\n"
         self._context: ssl.SSLContext | None = None
         self._idle: list[_Connection] = []
 
@@ -218,7 +218,7 @@ class HttpClient:
             fresh = await self._connect()
         except ssl.SSLCertVerificationError as error:
             raise TargetError(f"{self.authority}: its certificate is not valid ({error.verify_message})") from None
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: it cannot be the name of a host
             raise TargetError(f"{self.authority} cannot be reached ({_reason(error)})") from None
         try:
             return await self._ask(fresh, request)
@@ -278,6 +278,13 @@ def lines(headers: list[tuple[str, str]]) -> bytes:
         if not _FIELD.fullmatch(line):
             raise ValueError(f"{line!r} cannot be a header")
     return "".join(f"{line}\r\n" for line in made).encode("ascii")
+
+
+def _in_ascii(name: str) -> bytes:
+    try:
+        return name.encode("idna")
+    except UnicodeError:
+        return b""  # nobody will be connected to, either
 
 
 def phrase(status: int) -> str:
