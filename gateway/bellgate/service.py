@@ -179,6 +179,7 @@ class Gateway:
             log_config=None,
             access_log=False,
             lifespan="off",
+            http="h11",  # it bounds what stands above a request; httptools, which is here for webhooks, does not
             server_header=False,
             proxy_headers=True,  # from a TLS proxy on this machine only, uvicorn's default
             limit_concurrency=CONNECTIONS_MAX,

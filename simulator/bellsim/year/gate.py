@@ -98,7 +98,7 @@ class Gate:
             await self.store.write(lambda tx: dues.take(tx, now_ms, 30_000, 100))
         self.running = False
         self.pipeline.stop()
-        await asyncio.gather(*self.engine._tasks, return_exceptions=True)  # in memory: whatever is sent is sent
+        await self._quiet()  # in memory: whatever is sent is sent
         self.store.stop()  # nothing waits in it; SQLite needs the file closed before the next one opens it
 
     async def stop(self) -> None:
@@ -136,8 +136,13 @@ class Gate:
     async def settle(self) -> None:
         """What is in flight arrives before time goes on."""
         await asyncio.sleep(0)
-        while self.engine._tasks:
+        await self._quiet()
+
+    async def _quiet(self) -> None:
+        """Until nothing is being sent, and nothing waits until what was sent is written down."""
+        while self.engine._tasks or self.engine.counters()["waiting"]:
             await asyncio.gather(*self.engine._tasks, return_exceptions=True)
+            await asyncio.sleep(0)
 
     def view(self, incident: int) -> dict[str, Any]:
         """As a list shows it."""
