@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from bellgate import log
 from bellgate.clock import Clock
 from bellgate.errors import StoreError, TargetError, TargetRefused, TargetWaits
 from bellgate.lane import Lane, Target
@@ -53,6 +54,7 @@ class Lanes:
         }
         self._held: dict[str, Lane] = {}  # deliveries in memory, until what became of them is written down
         self._marks: list[Mark] = []
+        self._notes: list[dict[str, Any]] = []  # for the log, written together with the marks
         self._hurried = False  # a job that takes the marks along has been handed in
         self._writing_marks = False
         self.stopping = False
@@ -103,6 +105,7 @@ class Lanes:
 
     async def close(self, deadline_s: float) -> None:
         """Write down what is known and let go of the targets. Nothing is under way any more."""
+        self._write_notes()
         if self._marks or self._writing_marks:
             # Written with the store's last commit; if even that fails, these are sent again under the same id.
             marks, self._marks = self._marks, []
@@ -158,8 +161,9 @@ class Lanes:
         attempts = delivery.attempts + 1
         if fault is None:
             self.sent += 1
+            took = {"attempts": attempts, "after_ms": now_ms - delivery.created_ms}
+            self._notes.append({"event": "sent", **_about(delivery), **took})
             self._mark(Mark(delivery.id, "delivered", attempts, now_ms, proof=proof))
-            _log.info("sent", **_about(delivery), attempts=attempts, after_ms=now_ms - delivery.created_ms)
             if lane.failing:
                 lane.failing = False
                 self._spawn(self._tell("target_failing", lane.name, None))
@@ -205,6 +209,7 @@ class Lanes:
     def _write_marks(self) -> None:
         """What became of the attempts rides on the next commit."""
         marks, self._marks = self._marks, []
+        self._write_notes()
         self._writing_marks = bool(marks)
         if not marks:
             return
@@ -218,6 +223,11 @@ class Lanes:
             self._store.submit(lambda tx: deliveries.mark(tx, marks), done, lazily=True)
         except StoreError as error:
             self._marks_written(marks, error)
+
+    def _write_notes(self) -> None:
+        notes, self._notes = self._notes, []
+        if notes:
+            log.info_all(notes)
 
     def _marks_written(self, marks: list[Mark], result: Exception | None) -> None:
         self._hurried = False

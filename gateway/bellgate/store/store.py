@@ -89,7 +89,7 @@ class Store:
     ) -> None:
         """Run `job` in the next transaction; `done(result or exception)` follows the commit, in the writer thread.
 
-        lazily: nobody waits for it, so it rides on the next commit, or goes by itself after 5 ms.
+        lazily: nobody waits for it, so it rides on the next commit, or goes by itself after 2 ms.
         Raises StoreBusy when too much is waiting, StoreError when the store is stopped.
         """
         self._admit()

@@ -21,8 +21,9 @@ from bellgate.store.base import Connection, Database, Tx
 
 # One group is one transaction: the first press in it waits for the last, at most about 0.1 s on a Pi.
 GROUP_MAX = 500
-# Marks that nobody waits for ride on the next commit, or go by themselves after this.
-LAZY_S = 0.005
+# Marks that nobody waits for ride on the next commit, or go by themselves after this: what they say was sent would be
+# sent again by a gateway that is killed before.
+LAZY_S = 0.002
 QUIET_S = 1.0
 
 _log = structlog.get_logger(__name__)
