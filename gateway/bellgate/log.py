@@ -1,6 +1,7 @@
 """The gateway's log: one event a line on standard error, JSON for a journal, readable text for a terminal."""
 
 import contextlib
+import json
 import logging
 import sys
 from collections.abc import Callable, Iterable
@@ -78,11 +79,18 @@ def _one_by_one(notes: Iterable[dict[str, Any]]) -> None:
         _log.info(**note)
 
 
+def _line(note: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(note, default=repr).decode()
+    except TypeError:  # half a character, a number beyond 64 bits: it must not keep the other lines back
+        return json.dumps(note, default=repr, skipkeys=True)
+
+
 def _together(out: TextIO) -> Callable[[Iterable[dict[str, Any]]], None]:
     def write(notes: Iterable[dict[str, Any]]) -> None:
         stamp = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         ends = {"level": "info", "timestamp": stamp}
-        text = b"\n".join([*(orjson.dumps(note | ends, default=repr) for note in notes), b""]).decode()
+        text = "".join([_line(note | ends) + "\n" for note in notes])
         if text:
             out.write(text)
             out.flush()

@@ -12,7 +12,8 @@ from typing import Any
 from paho.mqtt.client import Client
 from paho.mqtt.enums import MQTTErrorCode
 
-READ_BYTES = 65_536  # 250 presses; more than a TLS record holds
+DISCONNECT = 0xE0
+READ_BYTES = 24_576  # a hundred presses: one transaction; what they are answered goes out before the next are read
 
 
 class QuickClient(Client):
@@ -69,6 +70,9 @@ class QuickClient(Client):
         return rc
 
     def _sock_send(self, buf: bytes | bytearray) -> int:
+        if buf[0] & 0xF0 == DISCONNECT:  # paho closes the socket after it
+            self._flush()
+            return super()._sock_send(buf)
         self._gathered.append(buf)
         return len(buf)
 
@@ -81,9 +85,6 @@ class QuickClient(Client):
             self._unsent = self._unsent[super()._sock_send(self._unsent) :]
 
     def _sock_close(self) -> None:
-        if self._sock is not None:
-            with contextlib.suppress(OSError):  # a DISCONNECT is the last word
-                self._flush()
         self._received, self._at, self._unsent = b"", 0, b""
         self._gathered.clear()
         self._woken = False
