@@ -1,10 +1,11 @@
 """body LF tag: the tag is lowercase hex of HMAC-SHA256(key, topic LF body).
 
 The topic is under the tag, so a message cannot be moved to another bell or another direction.
-HMAC is written out (RFC 2104) because MicroPython has hashlib but no hmac.
+HMAC is written out (RFC 2104) because MicroPython has hashlib but no hmac; CPython's own takes over where there is one.
 """
 
 import hashlib
+import sys
 from binascii import hexlify
 
 from .message import MAX_PAYLOAD_BYTES, WireError
@@ -17,16 +18,20 @@ _INNER = int.from_bytes(b"\x36" * _BLOCK_BYTES, "big")
 _OUTER = int.from_bytes(b"\x5c" * _BLOCK_BYTES, "big")
 
 
-def hmac_sha256(key, data):
-    """HMAC-SHA256 of `data` (bytes) under `key` (bytes, at most 64): 32 bytes. RFC 2104."""
-    if len(key) > _BLOCK_BYTES:
-        raise ValueError("the key is {} bytes, at most {}".format(len(key), _BLOCK_BYTES))
+def _digest(key, data):
     padded = int.from_bytes(key + bytes(_BLOCK_BYTES - len(key)), "big")
     inner = hashlib.sha256((padded ^ _INNER).to_bytes(_BLOCK_BYTES, "big"))
     inner.update(data)
     outer = hashlib.sha256((padded ^ _OUTER).to_bytes(_BLOCK_BYTES, "big"))
     outer.update(inner.digest())
     return outer.digest()
+
+
+def hmac_sha256(key, data):
+    """HMAC-SHA256 of `data` (bytes) under `key` (bytes, at most 64): 32 bytes. RFC 2104."""
+    if len(key) > _BLOCK_BYTES:
+        raise ValueError("the key is {} bytes, at most {}".format(len(key), _BLOCK_BYTES))
+    return _digest(key, data)
 
 
 def _tag(body, topic, key):
@@ -39,6 +44,16 @@ def _same(left, right):
     for a, b in zip(left, right):
         difference |= a ^ b
     return difference == 0
+
+
+WRITTEN_OUT = (_digest, _same)  # for the tests: the bell's, on both runtimes
+if sys.implementation.name == "cpython":
+    import hmac
+
+    _same = hmac.compare_digest
+
+    def _digest(key, data):
+        return hmac.digest(key, data, "sha256")
 
 
 def seal(body, topic, key):
