@@ -1,7 +1,8 @@
 """body LF tag: the tag is lowercase hex of HMAC-SHA256(key, topic LF body).
 
 The topic is under the tag, so a message cannot be moved to another bell or another direction.
-HMAC is written out (RFC 2104) because MicroPython has hashlib but no hmac; CPython's own takes over where there is one.
+HMAC is written out (RFC 2104) because MicroPython has hashlib but no hmac. On CPython the comparison is the library's
+own, and the two halves of a key are kept: a gateway needs each key again at the next message of its bell.
 """
 
 import hashlib
@@ -18,20 +19,20 @@ _INNER = int.from_bytes(b"\x36" * _BLOCK_BYTES, "big")
 _OUTER = int.from_bytes(b"\x5c" * _BLOCK_BYTES, "big")
 
 
-def _digest(key, data):
+def _halves(key):
     padded = int.from_bytes(key + bytes(_BLOCK_BYTES - len(key)), "big")
     inner = hashlib.sha256((padded ^ _INNER).to_bytes(_BLOCK_BYTES, "big"))
-    inner.update(data)
-    outer = hashlib.sha256((padded ^ _OUTER).to_bytes(_BLOCK_BYTES, "big"))
-    outer.update(inner.digest())
-    return outer.digest()
+    return inner, hashlib.sha256((padded ^ _OUTER).to_bytes(_BLOCK_BYTES, "big"))
 
 
 def hmac_sha256(key, data):
     """HMAC-SHA256 of `data` (bytes) under `key` (bytes, at most 64): 32 bytes. RFC 2104."""
     if len(key) > _BLOCK_BYTES:
         raise ValueError("the key is {} bytes, at most {}".format(len(key), _BLOCK_BYTES))
-    return _digest(key, data)
+    inner, outer = _halves(key)
+    inner.update(data)
+    outer.update(inner.digest())
+    return outer.digest()
 
 
 def _tag(body, topic, key):
@@ -46,14 +47,16 @@ def _same(left, right):
     return difference == 0
 
 
-WRITTEN_OUT = (_digest, _same)  # for the tests: the bell's, on both runtimes
+_written_out = _same  # a bell's, for the tests of both runtimes
 if sys.implementation.name == "cpython":
-    import hmac
+    import functools
+    from hmac import compare_digest as _same
 
-    _same = hmac.compare_digest
+    _kept = functools.lru_cache(maxsize=4096)(_halves)
 
-    def _digest(key, data):
-        return hmac.digest(key, data, "sha256")
+    def _halves(key):
+        inner, outer = _kept(key)
+        return inner.copy(), outer.copy()
 
 
 def seal(body, topic, key):
