@@ -1,12 +1,10 @@
 """body LF tag: the tag is lowercase hex of HMAC-SHA256(key, topic LF body).
 
 The topic is under the tag, so a message cannot be moved to another bell or another direction.
-HMAC is written out (RFC 2104) because MicroPython has hashlib but no hmac. On CPython the comparison is the library's
-own, and the two halves of a key are kept: a gateway needs each key again at the next message of its bell.
+HMAC is written out (RFC 2104) because MicroPython has hashlib but no hmac.
 """
 
 import hashlib
-import sys
 from binascii import hexlify
 
 from .message import MAX_PAYLOAD_BYTES, WireError
@@ -17,12 +15,24 @@ _BLOCK_BYTES = 64
 # The two pads of RFC 2104 as one integer each: one exclusive-or instead of 64 steps of the interpreter.
 _INNER = int.from_bytes(b"\x36" * _BLOCK_BYTES, "big")
 _OUTER = int.from_bytes(b"\x5c" * _BLOCK_BYTES, "big")
+# The halves of a key's HMAC, where a hash can be copied (CPython): a gateway needs each key at every message of its bell.
+# As many as a large district has bells.
+KEYS_MAX = 4096
+_kept = {}
 
 
 def _halves(key):
-    padded = int.from_bytes(key + bytes(_BLOCK_BYTES - len(key)), "big")
-    inner = hashlib.sha256((padded ^ _INNER).to_bytes(_BLOCK_BYTES, "big"))
-    return inner, hashlib.sha256((padded ^ _OUTER).to_bytes(_BLOCK_BYTES, "big"))
+    kept = _kept.get(key)
+    if kept is None:
+        padded = int.from_bytes(key + bytes(_BLOCK_BYTES - len(key)), "big")
+        inner = hashlib.sha256((padded ^ _INNER).to_bytes(_BLOCK_BYTES, "big"))
+        outer = hashlib.sha256((padded ^ _OUTER).to_bytes(_BLOCK_BYTES, "big"))
+        if not hasattr(inner, "copy"):
+            return inner, outer
+        if len(_kept) >= KEYS_MAX:
+            _kept.clear()
+        kept = _kept[key] = (inner, outer)
+    return kept[0].copy(), kept[1].copy()
 
 
 def hmac_sha256(key, data):
@@ -45,18 +55,6 @@ def _same(left, right):
     for a, b in zip(left, right):
         difference |= a ^ b
     return difference == 0
-
-
-_written_out = _same  # a bell's, for the tests of both runtimes
-if sys.implementation.name == "cpython":
-    import functools
-    from hmac import compare_digest as _same
-
-    _kept = functools.lru_cache(maxsize=4096)(_halves)
-
-    def _halves(key):
-        inner, outer = _kept(key)
-        return inner.copy(), outer.copy()
 
 
 def seal(body, topic, key):

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 import bellwire
 from bellwire import MAX_INT, MAX_PAYLOAD_BYTES
 from bellwire.message import FIELDS, TYPES_BY_LEAF
-from bellwire.seal import _written_out as same_written_out
 
 keys = st.binary(min_size=32, max_size=32)
 names = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", fullmatch=True)
@@ -129,7 +128,6 @@ def test_the_seal_is_the_libraries_hmac(key: bytes, data: bytes):
     digest = hmac.new(key, data, hashlib.sha256).digest()
     for _ in range(2):  # a key is kept
         assert bellwire.hmac_sha256(key, data) == digest
-    assert same_written_out(digest, digest) and not same_written_out(digest, digest[:-1] + bytes([digest[-1] ^ 1]))
 
 
 @given(spoken(), keys, keys)
