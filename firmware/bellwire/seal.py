@@ -15,7 +15,7 @@ _BLOCK_BYTES = 64
 # The two pads of RFC 2104 as one integer each: one exclusive-or instead of 64 steps of the interpreter.
 _INNER = int.from_bytes(b"\x36" * _BLOCK_BYTES, "big")
 _OUTER = int.from_bytes(b"\x5c" * _BLOCK_BYTES, "big")
-# The halves of a key's HMAC, where a hash can be copied (CPython): a gateway needs each key at every message of its bell.
+# The halves of a key's HMAC, where a hash can be copied (CPython): a gateway needs a key at every message of its bell.
 # As many as a large district has bells.
 KEYS_MAX = 4096
 _kept = {}
