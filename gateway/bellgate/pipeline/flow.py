@@ -8,7 +8,6 @@ from memory meanwhile (see `emergency`).
 import asyncio
 import contextlib
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -38,9 +37,6 @@ AGAIN_MAX = 10_000
 # A message that our own fault cannot digest: tried three times, then left unacknowledged for a repaired gateway.
 FAULT_TRIES = 3
 DEADLINE_S = 5.0
-# The engine has just been woken in another thread. Let it have the interpreter before receipts are sealed and the log
-# is written: it tells whoever has to come, and what the bell is answered takes 0.1 ms longer.
-GIVE_WAY_S = 0.00003
 
 _log = structlog.get_logger(__name__)
 
@@ -342,7 +338,6 @@ class Pipeline:
         deliveries = [delivery for after in afters for delivery in after.deliveries]
         if deliveries:
             self._wake(deliveries)
-            time.sleep(GIVE_WAY_S)
         for after in afters:
             for receipt in after.receipts:
                 self._send(*receipt.packed())
