@@ -80,7 +80,8 @@ class Lanes:
     def counters(self) -> dict[str, int]:
         """For /metrics, since the start."""
         waiting = sum(len(lane.waiting) for lane in self._lanes.values())
-        return {"sent": self.sent, "failed": self.failed, "waiting": waiting}
+        unwritten = len(self._held) - waiting  # or under way
+        return {"sent": self.sent, "failed": self.failed, "waiting": waiting, "unwritten": unwritten}
 
     def watches(self) -> list[asyncio.Task[None]]:
         """What each target runs beside its deliveries."""

@@ -153,9 +153,13 @@ class Gate:
         await self.settle()
 
     async def settle(self) -> None:
-        """What is in flight arrives before time goes on."""
+        """What is in flight arrives and is written down before time goes on: how long a commit takes is real time, and
+        must not decide what the next tick finds."""
         await asyncio.sleep(0)
         await self._quiet()
+        while self.engine.counters()["unwritten"]:
+            await self.store.write(lambda tx: None)  # what became of the deliveries rides on it
+            await self._quiet()
 
     async def _quiet(self) -> None:
         """Until nothing is being sent, and nothing waits until what was sent is written down."""
