@@ -19,6 +19,7 @@ from binascii import hexlify
 from hashlib import sha256
 
 import bellwire
+from bellnode.loan import hold
 
 FILE_BYTES_MAX = 16384  # 32 events (see `outbox`) with everything they can carry are about 10 kB
 _MARK_CHARS = 16
@@ -125,10 +126,8 @@ def events(folder, partition=None):
     load() -> (records, faulty), then save(records) and mirror(), as in TwoCopies.
     """
     if partition is not None:
-        from bellnode.ring import Ring  # noqa: PLC0415 -- without the partition its code would only cost heap
-
         try:
-            return Ring(partition)
+            return hold("ring").Ring(partition)  # without the partition its code would only cost heap
         except (OSError, ValueError):
             pass  # too small, or of other sectors
     return TwoCopies(folder, "journal")

@@ -48,6 +48,7 @@ from bellnode import (
     testmode,
 )
 from bellnode.happen import Node, changed
+from bellnode.loan import hold
 
 
 def start(kind, settings, boot, crash, brokers, now_ms):
@@ -57,9 +58,7 @@ def start(kind, settings, boot, crash, brokers, now_ms):
     """
     lines = None
     if settings.zones:
-        from bellnode import contacts  # noqa: PLC0415 -- a bell without contacts does not pay for them
-
-        lines = contacts.start(settings.zones, now_ms)
+        lines = hold("contacts").start(settings.zones, now_ms)
     fresh = {
         "kind": kind,
         "settings": settings,

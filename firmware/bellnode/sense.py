@@ -5,20 +5,17 @@ homeset -> event. The functions take a Node and give (node, effects) back; effec
 """
 
 from bellnode import button, cancel, clock, happen, indicator, keypad, patterns, power, testmode
+from bellnode.loan import hold
 
 CODE_TAKEN = ("confirm", "disarmed")  # beeps of a code that was taken: it quietens whatever sounds
 
 
 def _home():
-    from bellnode import homeset  # noqa: PLC0415 -- for a home set only
-
-    return homeset
+    return hold("homeset")  # for a home set only
 
 
 def _contacts():
-    from bellnode import contacts  # noqa: PLC0415 -- a bell without contacts does not pay for them
-
-    return contacts
+    return hold("contacts")  # a bell without contacts does not pay for them
 
 
 def begin(node, kept, now_ms):

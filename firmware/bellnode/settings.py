@@ -9,6 +9,7 @@ A bell whose settings are broken still alarms: nothing here raises for what a fi
 from collections import namedtuple
 
 from bellnode import boards, patterns, power
+from bellnode.loan import hold
 
 FILE_BYTES_MAX = 8192  # the largest sensible file, 16 zones and 8 networks, is under 4 kB
 BROKERS_MAX = 8  # each takes its turn within the time in which a person waits
@@ -102,8 +103,6 @@ def _zones(value, kind):
         raise ValueError("must be a list of zones")
     if not value:
         return (), ()
-    from bellnode import contacts  # noqa: PLC0415 -- a bell without contacts does not pay for them
-
     inputs = []
     plain = []
     for item in value:
@@ -111,7 +110,7 @@ def _zones(value, kind):
             raise ValueError("each zone needs an input of its own, one of " + ", ".join(INPUTS))
         inputs.append(item["input"])
         plain.append({name: item[name] for name in item if name != "input"})
-    return contacts.parse(plain), tuple(inputs)
+    return hold("contacts").parse(plain), tuple(inputs)
 
 
 def _power(value, kind):
@@ -172,9 +171,7 @@ KEYS = tuple(_READ)
 
 
 def _home(value, zones):
-    from bellnode import homeset  # noqa: PLC0415 -- for a home set only
-
-    return homeset.parse(value, zones)
+    return hold("homeset").parse(value, zones)
 
 
 def defaults(kind):

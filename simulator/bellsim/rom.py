@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bellsim.linker import link
 from bellsim.runtime import BOARD_MODULES, PACKAGES, Runtime, SimulatorError, link_packages
 
 # As for a release: without assertions, with line numbers, so that a fault in the field can be told.
@@ -105,12 +106,12 @@ def compile_firmware(folder: Path, more: Mapping[str, Path] | None = None) -> Co
             "project with its tools, `pip install -e .[dev]`"
         )
     sources = link_packages(folder.with_name(folder.name + "-sources"))
+    linked = link({package: sources / package for package in PACKAGES}).write(folder.with_name(folder.name + "-linked"))
     sizes = {}
-    for package in PACKAGES:
-        (folder / package).mkdir(parents=True)
-        for source in sorted((sources / package).glob("*.py")):
-            name = f"{package}/{source.name}"
-            sizes[name.removesuffix(".py")] = _compile(program, source, name, (folder / name).with_suffix(".mpy"))
+    for source in sorted(linked.rglob("*.py")):
+        name = str(source.relative_to(linked))
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        sizes[name.removesuffix(".py")] = _compile(program, source, name, (folder / name).with_suffix(".mpy"))
     for name, source in ({name: sources / f"{name}.py" for name in BOARD_MODULES} | dict(more or {})).items():
         _compile(program, source, f"{name}.py", folder / f"{name}.mpy")
     return Compiled(folder, sizes)

@@ -1,0 +1,33 @@
+"""Code that is in memory only while somebody needs it. MicroPython runs a module in place, so loading it takes a moment.
+
+    borrow(name)    the module for one use: whoever asks keeps it in a variable, and it is gone when he is done
+    hold(name)      the module from now on always there: what the settings ask for must not have to be loaded in need
+    give_back(name) it is not needed always any more
+
+Nothing on the way of a press (journal, send, receipt, lamp, resend) is ever borrowed: there may be no memory left to
+load it. CPython keeps everything: it has room, and a class that was loaded twice would not be itself.
+"""
+
+import sys
+
+_CPYTHON = sys.implementation.name == "cpython"
+
+
+def hold(name):
+    """The module `name` of bellnode, loaded once and kept."""
+    return sys.modules.get("bellnode." + name) or __import__("bellnode." + name, None, None, (name,))
+
+
+def borrow(name):
+    """The module `name` of bellnode; if it is not held, only the caller's variable keeps it."""
+    found = sys.modules.get("bellnode." + name)
+    if found is None:
+        found = hold(name)
+        give_back(name)
+    return found
+
+
+def give_back(name):
+    """The module is not held any more; whoever has it in a variable may go on using it."""
+    if not _CPYTHON and sys.modules.pop("bellnode." + name, None) is not None:
+        delattr(sys.modules["bellnode"], name)

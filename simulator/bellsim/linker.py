@@ -1,0 +1,849 @@
+"""Links the firmware for a chip: from the source that people read to a few modules that cost little heap.
+
+Each name, function, module and constant of MicroPython costs heap, even where the code runs in flash. So the linker
+
+- joins what is always there into one module, and each module that is borrowed (see `bellnode.loan`) with what only it
+  needs into another;
+- puts constants in the place of their names, and leaves out what nobody asks for, docstrings and CPython's branches;
+- gives what is private to the firmware names that a stock interpreter holds in its own flash anyway (`held`).
+
+It changes no statement. What is data keeps its name: the rule is that a name which also stands somewhere as a text is
+left alone, and so is every name of the interpreter, of a board or of an exception. What it cannot be sure of is a
+LinkError, not a guess.
+"""
+
+import ast
+import builtins
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bellgate.errors import AnsimbellError
+from bellsim.held import HELD
+
+ENTRY = "bellnode.app"
+PROGRAM = ("main",)  # what is called from outside
+LEFT_OUT = ("bellnode.tls_cpython",)
+LOANS = "bellnode.loan"
+LOAN_CALLS = ("borrow", "hold", "give_back")  # their argument, a literal, names a module
+INTERN_CHARS_MAX = 10  # a longer text costs an object for each place where it stands
+# Names of machine, network, esp32 and neopixel: an object of theirs may be asked for them.
+BOARD = frozenset(
+    """
+    ADC ATTN_11DB AP_IF HEAP_DATA IN IRQ_FALLING IRQ_RISING NeoPixel OPEN_DRAIN OUT PM_NONE PULL_DOWN PULL_UP PWM
+    Partition Pin STA_IF TYPE_APP TYPE_DATA WDT WDT_RESET WLAN active atten block_size bpp config connect disconnect
+    duty_u16 erase feed fill find freq handler idf_heap_info info ioctl irq isconnected label mode on_quit pull
+    read_uv readblocks reset reset_cause scan status subtype timeout timing trigger type unique_id value write
+    writeblocks
+    """.split()
+)
+_BUILTIN = frozenset(dir(builtins)) | {"const"}
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class LinkError(AnsimbellError):
+    """The firmware is written in a way that cannot be linked safely; says where and what."""
+
+
+@dataclass
+class Module:
+    """One source file. aliases: its name -> (module, name or None), of the firmware only; defs: its top-level names."""
+
+    name: str
+    body: list[ast.stmt]
+    aliases: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    foreign: dict[str, ast.stmt] = field(default_factory=dict)
+    defs: dict[str, list[ast.stmt]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Linked:
+    """files: path below the root -> source. names: what it is called there -> what it is called in the source."""
+
+    files: dict[str, str]
+    names: dict[str, str]
+
+    def write(self, folder: Path) -> Path:
+        """Write the sources into `folder`, and beside them `names.txt`, to read tracebacks with; returns it."""
+        for path, text in self.files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+        (folder / "names.txt").write_text("".join(f"{new} {old}\n" for new, old in sorted(self.names.items())))
+        return folder
+
+
+def link(packages: Mapping[str, Path], held: tuple[str, ...] = HELD) -> Linked:
+    """Link the firmware. packages: name -> folder, of bellwire and bellnode. held: names that cost nothing."""
+    modules = {module.name: module for module in _read(packages)}
+    program = _Program(modules)
+    return program.linked(held)
+
+
+# --- reading
+
+
+def _read(packages: Mapping[str, Path]) -> Iterator[Module]:
+    for package, folder in packages.items():
+        for path in sorted(folder.glob("*.py")):
+            name = package if path.stem == "__init__" else f"{package}.{path.stem}"
+            if name not in LEFT_OUT:
+                yield Module(name, ast.parse(path.read_text(), str(path)).body)
+
+
+class _Fold(ast.NodeTransformer):
+    """What is known before the start: it is MicroPython, and constants are what they are."""
+
+    def __init__(self, known: Mapping[str, object]) -> None:
+        self.known = known
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if isinstance(node.ctx, ast.Load) and node.id in self.known:
+            return ast.copy_location(ast.Constant(self.known[node.id]), node)
+        return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        self.generic_visit(node)
+        if ast.unparse(node) in ("sys.implementation.name == 'cpython'",):
+            return ast.copy_location(ast.Constant(False), node)
+        return node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        self.generic_visit(node)
+        value = _value(node)
+        return node if value is None else ast.copy_location(ast.Constant(value[0]), node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        value = _value(node)
+        return node if value is None or not isinstance(value[0], int) else ast.copy_location(ast.Constant(value[0]), node)
+
+    def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt]:
+        self.generic_visit(node)
+        if isinstance(node.test, ast.Constant):
+            return node.body if node.test.value else node.orelse
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.test, ast.Constant):
+            return node.body if node.test.value else node.orelse
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | None:
+        self.generic_visit(node)
+        return None if node.value is None else ast.copy_location(ast.Assign([node.target], node.value), node)
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
+        return self._function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.stmt:
+        return self._function(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.stmt:
+        self.generic_visit(node)
+        node.body = _without_text(node.body)
+        return node
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
+        outer = self.known
+        self.known = {name: value for name, value in outer.items() if name not in _bound(node)}
+        node.returns = None
+        self.generic_visit(node)
+        self.known = outer
+        node.body = _without_text(node.body)
+        return node
+
+
+def _without_text(body: list[ast.stmt]) -> list[ast.stmt]:
+    kept = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    return kept or [ast.Pass()]
+
+
+def _value(node: ast.expr) -> tuple[object] | None:
+    """(value,) of an expression that is a number, a text or bytes already; None if it is not."""
+    if isinstance(node, ast.Constant):
+        return (node.value,)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Not):
+        inner = _value(node.operand)
+        if inner is None or not isinstance(inner[0], int):
+            return None
+        return (not inner[0],) if isinstance(node.op, ast.Not) else (-inner[0],)
+    if isinstance(node, ast.BinOp):
+        left, right = _value(node.left), _value(node.right)
+        if left is None or right is None or not isinstance(left[0], int) or not isinstance(right[0], int):
+            return None
+        return (eval(compile(ast.Expression(ast.fix_missing_locations(node)), "", "eval"), {}),)
+    return None
+
+
+def _bound(function: ast.AST) -> set[str]:
+    """Every name that is local somewhere in a function, those of functions and comprehensions inside it included."""
+    found = set()
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+            found.add(node.id)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            found.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node is not function:
+            found.add(node.name)
+    return found
+
+
+def _arguments(function: ast.AST) -> list[str]:
+    return [node.arg for node in ast.walk(function) if isinstance(node, ast.arg)]
+
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+# --- the program
+
+
+class _Program:
+    def __init__(self, modules: dict[str, Module]) -> None:
+        self.modules = modules
+        for module in modules.values():
+            self._prepare(module)
+        self._constants()
+        for module in modules.values():
+            self._index(module)
+        self.borrowed = self._borrowed()
+        self.files = self._files()
+        self.home = {name: file for file, names in self.files.items() for name in names}
+        self.kept = self._reached()
+
+    def _prepare(self, module: Module) -> None:
+        body = []
+        for statement in module.body:
+            if isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test):
+                continue
+            if isinstance(statement, ast.ImportFrom | ast.Import):
+                self._import(module, statement)
+            else:
+                body.append(statement)
+        module.body = _without_text(body)
+
+    def _import(self, module: Module, statement: ast.ImportFrom | ast.Import) -> None:
+        if isinstance(statement, ast.Import):
+            for alias in statement.names:
+                if alias.name in self.modules:
+                    module.aliases[alias.asname or alias.name] = (alias.name, None)
+                else:
+                    module.foreign[alias.asname or alias.name] = ast.Import([alias])
+            return
+        package = module.name.split(".")[0]
+        source = (f"{package}.{statement.module}" if statement.module else package) if statement.level else statement.module
+        assert source is not None
+        for alias in statement.names:
+            name = alias.asname or alias.name
+            if f"{source}.{alias.name}" in self.modules:
+                module.aliases[name] = (f"{source}.{alias.name}", None)
+            elif source in self.modules:
+                module.aliases[name] = (source, alias.name)
+            else:
+                module.foreign[name] = ast.ImportFrom(source, [alias], 0)
+
+    def _constants(self) -> None:
+        """Put numbers and short texts in the place of their names, in every module, until nothing changes."""
+        known: dict[str, dict[str, object]] = {name: {} for name in self.modules}
+        for _ in range(4):
+            for module in self.modules.values():
+                here = dict(known[module.name])
+                for alias, (source, name) in module.aliases.items():
+                    if name is not None and name in known.get(source, {}):
+                        here[alias] = known[source][name]
+                through = {alias: known[source] for alias, (source, name) in module.aliases.items() if name is None}
+                fold = _Fold(here)
+                module.body = _flat([fold.visit(_Through(through).visit(statement)) for statement in module.body])
+                for statement in module.body:
+                    for target, value in _pairs(statement):
+                        found = _value(value)
+                        if found is not None and _cheap(found[0]) and _assigned_once(module, target):
+                            known[module.name][target] = found[0]
+        for module in self.modules.values():
+            module.body = [s for s in module.body if not _known(s, known[module.name])]
+
+    def _index(self, module: Module) -> None:
+        module.defs = {}
+        for statement in module.body:
+            if isinstance(statement, ast.If | ast.Try | ast.For | ast.While | ast.With):
+                raise LinkError(f"{module.name}: a branch at the top of a module: {ast.unparse(statement)[:60]}")
+            for name in _defines(statement):
+                module.defs.setdefault(name, []).append(statement)
+
+    def _borrowed(self) -> list[str]:
+        found = set()
+        for module in self.modules.values():
+            for node in ast.walk(ast.Module(module.body, [])):
+                if isinstance(node, ast.Call) and _called(node) in LOAN_CALLS and module.name != LOANS:
+                    if not node.args or not isinstance(node.args[0], ast.Constant):
+                        raise LinkError(f"{module.name}: {ast.unparse(node)}: a loan names its module by a literal")
+                    found.add(f"bellnode.{node.args[0].value}")
+        unknown = found - set(self.modules)
+        if unknown:
+            raise LinkError(f"borrowed, and not there: {', '.join(sorted(unknown))}")
+        return sorted(found)
+
+    def _files(self) -> dict[str, list[str]]:
+        """{file: modules in it, in the order in which they are needed}; a module that two files need has its own."""
+        roots = [ENTRY, *self.borrowed]
+        order = {root: self._needs(root) for root in roots}
+        resident = order[ENTRY]
+        for name in resident:
+            if name in self.borrowed:
+                raise LinkError(f"{name} is borrowed, and also imported by what is always there")
+        files = {ENTRY: resident}
+        own = set(self.borrowed)
+        while True:
+            users: dict[str, set[str]] = {}
+            for root in own:
+                for name in self._needs(root, own - {root}):
+                    if name not in resident:
+                        users.setdefault(name, set()).add(root)
+            shared = {name for name, by in users.items() if len(by) > 1} - own
+            if not shared:
+                break
+            own |= shared
+        for root in sorted(own):
+            files[root] = [name for name in self._needs(root, own - {root}) if name not in resident]
+        return files
+
+    def _needs(self, root: str, without: set[str] | frozenset[str] = frozenset()) -> list[str]:
+        found: list[str] = []
+
+        def visit(name: str) -> None:
+            if name in found or name in without or name in trail:
+                return
+            trail.append(name)
+            for source, item in self.modules[name].aliases.values():
+                target, _ = self._resolved(source, item)
+                visit(target)
+            found.append(name)
+
+        trail: list[str] = []
+        visit(root)
+        return [name for name in found if self.modules[name].body]
+
+    def _resolved(self, source: str, name: str | None) -> tuple[str, str | None]:
+        """Where a name that is imported is defined, through the modules that pass it on."""
+        while name is not None and name in self.modules[source].aliases and name not in self.modules[source].defs:
+            source, inner = self.modules[source].aliases[name]
+            if inner is None:
+                return source, None
+            name = inner
+        return source, name
+
+    # --- what is needed
+
+    def _reached(self) -> set[tuple[str, str]]:
+        """(module, top-level name) of all that can be asked for from outside or by what is asked for."""
+        asked = {node.attr for m in self.modules.values() for s in m.body for node in ast.walk(s) if isinstance(node, ast.Attribute)}
+        todo = [(ENTRY, name) for name in PROGRAM]
+        todo += [(root, name) for root in self.files if root != ENTRY for name in self.modules[root].defs if name in asked]
+        for module in self.modules.values():
+            for statement in module.body:
+                if not _defines(statement):
+                    todo += list(self._uses(module, statement))
+        found: set[tuple[str, str]] = set()
+        while todo:
+            item = todo.pop()
+            if item in found or item[1] not in self.modules[item[0]].defs:
+                continue
+            found.add(item)
+            module = self.modules[item[0]]
+            for statement in module.defs[item[1]]:
+                todo += list(self._uses(module, statement))
+        return found
+
+    def _uses(self, module: Module, statement: ast.stmt) -> Iterator[tuple[str, str]]:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name):
+                if node.id in module.defs:
+                    yield module.name, node.id
+                elif node.id in module.aliases:
+                    target, name = self._resolved(*module.aliases[node.id])
+                    if name is not None:
+                        yield target, name
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in module.aliases:
+                source, name = module.aliases[node.value.id]
+                if name is None:
+                    target, found = self._resolved(source, node.attr)
+                    if found is not None:
+                        yield target, found
+
+    # --- writing
+
+    def linked(self, held: tuple[str, ...]) -> Linked:
+        names = _Names(self, held)
+        files = {"bellnode/__init__.py": ""}
+        for file, inside in self.files.items():
+            files[file.replace(".", "/") + ".py"] = self._file(file, inside, names)
+        return Linked(files, names.back())
+
+    def _file(self, file: str, inside: list[str], names: "_Names") -> str:
+        imports: dict[str, str] = {}
+        body: list[ast.stmt] = []
+        others: list[str] = []
+        for name in inside:
+            module = self.modules[name]
+            used = {node.id for s in module.body for node in ast.walk(s) if isinstance(node, ast.Name)}
+            for alias, statement in module.foreign.items():
+                text = ast.unparse(statement)
+                if imports.get(alias, text) != text:
+                    raise LinkError(f"{file}: {alias} is two things: {imports[alias]} and {text}")
+                if alias in used:
+                    imports[alias] = text
+            rename = _Rename(self, module, file, names)
+            for statement in module.body:
+                defined = _defines(statement)
+                if not defined or any((name, item) in self.kept for item in defined):
+                    body.append(rename.top(statement))
+            for other in rename.others:
+                if other not in others:
+                    others.append(other)
+        lines = sorted(imports.values())
+        lines += [f"import {other} as {names.of_file(other)}" for other in others]
+        tree = ast.fix_missing_locations(ast.Module(body, []))
+        return "\n".join(lines) + "\n" + ast.unparse(tree) + "\n"
+
+
+class _Through(ast.NodeTransformer):
+    """alias.CONSTANT -> its value."""
+
+    def __init__(self, known: Mapping[str, Mapping[str, object]]) -> None:
+        self.known = known
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and isinstance(node.ctx, ast.Load):
+            found = self.known.get(node.value.id, {})
+            if node.attr in found:
+                return ast.copy_location(ast.Constant(found[node.attr]), node)
+        return node
+
+
+def _flat(statements: list[object]) -> list[ast.stmt]:
+    out: list[ast.stmt] = []
+    for item in statements:
+        if isinstance(item, list):
+            out += item
+        elif isinstance(item, ast.stmt):
+            out.append(item)
+    return out
+
+
+def _pairs(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
+    """(name, value) of NAME = value, and of A, B = a, b."""
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target, value = statement.targets[0], statement.value
+        if isinstance(target, ast.Name):
+            yield target.id, value
+        elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            for one, other in zip(target.elts, value.elts, strict=True):
+                if isinstance(one, ast.Name):
+                    yield one.id, other
+
+
+def _cheap(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= INTERN_CHARS_MAX
+    return value is None or isinstance(value, int)
+
+
+def _assigned_once(module: Module, name: str) -> bool:
+    return sum(name in _defines(statement) for statement in module.body) == 1
+
+
+def _known(statement: ast.stmt, known: Mapping[str, object]) -> bool:
+    """True for an assignment whose names all stand for their values already."""
+    pairs = list(_pairs(statement))
+    return len(pairs) > 0 and all(name in known for name, _ in pairs)
+
+
+def _defines(statement: ast.stmt) -> list[str]:
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [statement.name]
+    found = []
+    if isinstance(statement, ast.Assign | ast.AugAssign):
+        for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
+            found += [node.id for node in ast.walk(target) if isinstance(node, ast.Name)]
+    return found
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.id if isinstance(node.func, ast.Name) else node.func.attr if isinstance(node.func, ast.Attribute) else ""
+
+
+# --- names
+
+
+class _Names:
+    """Who is called what. Every new name is one that costs nothing, as long as there are any."""
+
+    def __init__(self, program: _Program, held: tuple[str, ...]) -> None:
+        self.program = program
+        self._survey()
+        taken = self.kept | _BUILTIN | set(self.foreign)
+        free = [name for name in held if name not in taken]
+        arguments, rest = free[:ARGUMENTS], free[ARGUMENTS:]
+        self.arguments = arguments
+        self.members: dict[str, str] = {}
+        for name in sorted(self.ours):
+            if name not in held:
+                self.members[name] = rest.pop(0) if rest else name
+        self._spare = rest
+        self.files: dict[str, str] = {}
+        self.globals: dict[tuple[str, str], str] = {}
+        for file in program.files:
+            self.files[file] = self._next("m_" + file.split(".")[1])
+        ours = list(program.files[ENTRY])
+        for file, inside in program.files.items():
+            pool = list(self._spare)
+            for name in ours if file == ENTRY else inside:
+                for item in program.modules[name].defs:
+                    if (name, item) not in program.kept:
+                        continue
+                    if name == file and (file != ENTRY or item in PROGRAM):
+                        self.globals[name, item] = self.members.get(item, item)
+                    elif self._fixed(name, item):
+                        self.globals[name, item] = item
+                    elif file == ENTRY and self._spare:
+                        self.globals[name, item] = self._spare.pop(0)
+                    elif file != ENTRY and pool:
+                        self.globals[name, item] = pool.pop(0)
+                    else:
+                        self.globals[name, item] = f"{name.split('.')[-1]}_{item}"
+
+    def _next(self, otherwise: str) -> str:
+        return self._spare.pop(0) if self._spare else otherwise
+
+    def _fixed(self, module: str, item: str) -> bool:
+        """An exception says its name in the log."""
+        for statement in self.program.modules[module].defs[item]:
+            if isinstance(statement, ast.ClassDef) and statement.bases:
+                return True
+        return False
+
+    def _survey(self) -> None:
+        """ours: members that may be renamed. kept: every other name in the program. foreign: of the interpreter."""
+        program = self.program
+        defined: set[str] = set()
+        texts: set[str] = set()
+        asked: set[str] = set()
+        foreign: set[str] = set(BOARD)
+        keywords: set[str] = set()
+        for module in program.modules.values():
+            fields = _field_texts(module)
+            for statement in module.body:
+                for node in ast.walk(statement):
+                    if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in fields:
+                        texts.add(node.value)
+                    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                        defined.add(node.value)
+                    elif isinstance(node, ast.ClassDef):
+                        defined |= {item for s in node.body for item in _defines_in_class(s)}
+                    elif isinstance(node, ast.Attribute):
+                        if isinstance(node.ctx, ast.Store):
+                            defined.add(node.attr)
+                        asked.add(node.attr)
+                        if isinstance(node.value, ast.Name) and node.value.id in module.foreign:
+                            foreign.add(node.attr)
+                    elif isinstance(node, ast.Call):
+                        data = self._data_keywords(module, node)
+                        for keyword in node.keywords:
+                            if keyword.arg is None:
+                                continue
+                            if data is None:
+                                foreign.add(keyword.arg)
+                            elif keyword.arg in data:
+                                texts.add(keyword.arg)
+                            else:
+                                keywords.add(keyword.arg)
+        for root in program.files:
+            if root != ENTRY:
+                defined |= {item for name, item in program.kept if name == root}
+        self.ours = {
+            name
+            for name in defined | keywords
+            if name not in texts and name not in foreign and name not in _BUILTIN and not name.startswith("__")
+        }
+        self.foreign = foreign
+        everything = texts | asked | defined | keywords | foreign
+        for module in program.modules.values():
+            everything |= set(module.foreign)
+        self.kept = {name for name in everything if name not in self.ours or name in HELD} | set(PROGRAM)
+        self.keywords = keywords
+
+    def _data_keywords(self, module: Module, call: ast.Call) -> set[str] | None:
+        """Of a call's keywords, those that become keys of a dict; None if the interpreter's function takes them all."""
+        given = {keyword.arg for keyword in call.keywords if keyword.arg}
+        target = self._function(module, call)
+        if target is None:
+            return None
+        if isinstance(target, ast.ClassDef):
+            target = next((s for s in target.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"), None)
+        if target is None or isinstance(target, ast.Assign):  # a namedtuple
+            return set()
+        names = {arg.arg for arg in [*target.args.args, *target.args.kwonlyargs]}
+        if target.args.kwarg is None or "getattr" in ast.unparse(target):  # the latter: fields of a namedtuple
+            return set()
+        return given - names
+
+    def _function(self, module: Module, call: ast.Call) -> ast.FunctionDef | ast.ClassDef | ast.Assign | None:
+        place: tuple[str, str | None] | None = None
+        func = call.func
+        if isinstance(func, ast.Name):
+            if func.id in module.defs:
+                place = module.name, func.id
+            elif func.id in module.aliases:
+                place = self.program._resolved(*module.aliases[func.id])
+        elif isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name):
+            if func.value.id in module.aliases and module.aliases[func.value.id][1] is None:
+                place = self.program._resolved(module.aliases[func.value.id][0], func.attr)
+            elif func.value.id not in module.foreign:
+                # A borrowed module, or an object of ours: whatever has this name
+                for other in self.program.modules.values():
+                    for statement in other.body:
+                        for node in ast.walk(statement):
+                            if isinstance(node, ast.FunctionDef) and node.name == func.attr:
+                                return node
+        if place is None or place[1] is None:
+            return None
+        for statement in self.program.modules[place[0]].defs.get(place[1], ()):
+            return statement  # type: ignore[return-value]
+        return None
+
+    def of_file(self, file: str) -> str:
+        return self.files[file]
+
+    def place(self, module: str, item: str, file: str) -> str:
+        """The text that names (module, item) in `file`."""
+        name = self.globals[module, item]
+        home = self.program.home[module]
+        return name if home == file else f"{self.files[home]}.{name}"
+
+    def back(self) -> dict[str, str]:
+        found = {new: old for old, new in self.members.items() if new != old}
+        for (module, item), new in self.globals.items():
+            if new != item and self.program.home[module] == ENTRY:
+                found[new] = f"{module}.{item}"
+        return found
+
+
+ARGUMENTS = 26  # names of arguments; no function of the firmware has more
+
+
+def _defines_in_class(statement: ast.stmt) -> list[str]:
+    return _defines(statement)
+
+
+def _field_texts(module: Module) -> set[int]:
+    """id() of the literals that name the fields of a namedtuple."""
+    tuples = set()
+    found = set()
+    for statement in module.body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Call) and _called(node) == "namedtuple":
+                found |= {id(inner) for inner in ast.walk(node) if isinstance(inner, ast.Constant)}
+                tuples |= {inner.id for inner in ast.walk(node.args[1]) if isinstance(inner, ast.Name)}
+    for statement in module.body:
+        if isinstance(statement, ast.Assign | ast.AugAssign) and set(_defines(statement)) & tuples:
+            found |= {id(inner) for inner in ast.walk(statement.value) if isinstance(inner, ast.Constant)}
+    return found
+
+
+class _Rename(ast.NodeTransformer):
+    """One module's statements as they stand in a file."""
+
+    def __init__(self, program: _Program, module: Module, file: str, names: _Names) -> None:
+        self.program, self.module, self.file, self.names = program, module, file, names
+        self.fields = _field_texts(module)
+        self.local: dict[str, str] = {}
+        self.others: list[str] = []
+
+    def top(self, statement: ast.stmt) -> ast.stmt:
+        """The statement with its names changed."""
+        bound = {
+            node.id
+            for comprehension in ast.walk(statement)
+            if isinstance(comprehension, ast.comprehension)
+            for node in ast.walk(comprehension.target)
+            if isinstance(node, ast.Name)
+        }
+        if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            self.local = {name: f"v{place}" for place, name in enumerate(sorted(bound))}
+        found = self.visit(statement)
+        self.local = {}
+        assert isinstance(found, ast.stmt)
+        return found
+
+    def _place(self, module: str, item: str | None, node: ast.expr) -> ast.expr:
+        if item is None:
+            raise LinkError(f"{self.module.name}: a module as a value: {ast.unparse(node)}")
+        home = self.program.home.get(module)
+        if home is None or (module, item) not in self.names.globals:
+            raise LinkError(f"{self.module.name}: {ast.unparse(node)} is not there")
+        if home != self.file and home not in self.others:
+            self.others.append(home)
+        text = self.names.place(module, item, self.file)
+        found = ast.parse(text, mode="eval").body
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(found, ast.Name):
+            found.ctx = node.ctx
+        return found
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id in self.local:
+            return ast.Name(self.local[node.id], node.ctx)
+        if node.id in self.module.defs:
+            return self._place(self.module.name, node.id, node)
+        if node.id in self.module.aliases:
+            return self._place(*self.program._resolved(*self.module.aliases[node.id]), node)
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        if isinstance(node.value, ast.Name) and node.value.id not in self.local and node.value.id in self.module.aliases:
+            source, name = self.module.aliases[node.value.id]
+            if name is None:
+                return self._place(*self.program._resolved(source, node.attr), node)
+        node.value = self.visit(node.value)
+        node.attr = self.names.members.get(node.attr, node.attr)
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        if id(node) in self.fields and isinstance(node.value, str):
+            return ast.Constant(self.names.members.get(node.value, node.value))
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        foreign = self.names._data_keywords(self.module, node) is None
+        if _called(node) == "namedtuple" and isinstance(node.args[0], ast.Constant):
+            node.args[0] = ast.Constant(self.names.arguments[0])  # only a repr would show it
+        keywords = [(keyword.arg, self.visit(keyword.value)) for keyword in node.keywords]
+        node.func = self.visit(node.func)
+        node.args = [self.visit(argument) for argument in node.args]
+        node.keywords = [
+            ast.keyword(arg if foreign or arg is None else self.names.members.get(arg, arg), value)
+            for arg, value in keywords
+        ]
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
+        return self._function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.stmt:
+        return self._function(node)
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
+        outer = self.local
+        if not outer:
+            self.local = self._locals(node)
+        node.args = self.visit(node.args)
+        node.body = self.visit(node.body)
+        self.local = outer
+        return node
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
+        outermost = not self.local
+        # Defaults are values of outside, but a default never names what is also local inside: see _locals.
+        defaults = [self.visit(value) for value in node.args.defaults]
+        if node.name in self.local:
+            node.name = self.local[node.name]
+        elif self._in_class:
+            node.name = self.names.members.get(node.name, node.name)
+        else:
+            node.name = self.names.globals[self.module.name, node.name]
+        inside, self._in_class = self._in_class, False
+        if outermost:
+            self.local = self._locals(node)
+        node.args.defaults = []
+        node.args = self.visit(node.args)
+        node.args.defaults = defaults
+        node.body = [self.visit(statement) for statement in node.body]
+        if outermost:
+            self.local = {}
+        self._in_class = inside
+        return node
+
+    _in_class = False
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.stmt:
+        node.name = self.names.globals[self.module.name, node.name]
+        node.bases = [self.visit(base) for base in node.bases]
+        self._in_class = True
+        body = []
+        for statement in node.body:
+            if isinstance(statement, ast.FunctionDef) and not statement.name.startswith("__") and not self._asked(statement.name):
+                continue
+            if isinstance(statement, ast.Assign):
+                for target in statement.targets:
+                    assert isinstance(target, ast.Name)
+                    target.id = self.names.members.get(target.id, target.id)
+                statement.value = self.visit(statement.value)
+                body.append(statement)
+            else:
+                body.append(self.visit(statement))
+        node.body = body or [ast.Pass()]
+        self._in_class = False
+        return node
+
+    def _asked(self, name: str) -> bool:
+        return name in self.program_attributes()
+
+    def program_attributes(self) -> set[str]:
+        found: set[str] = self.names.__dict__.setdefault("_asked", set())
+        if not found:
+            for module in self.program.modules.values():
+                for statement in module.body:
+                    found |= {node.attr for node in ast.walk(statement) if isinstance(node, ast.Attribute)}
+        return found
+
+    def _locals(self, function: ast.AST) -> dict[str, str]:
+        bound = _bound(function)
+        arguments = []
+        for name in _arguments(function):
+            if name not in arguments:
+                arguments.append(name)
+        found = {}
+        free = list(self.names.arguments)
+        for name in arguments:
+            if name in self.names.keywords or not free:
+                found[name] = self.names.members.get(name, name)
+            else:
+                found[name] = free.pop(0)
+        for place, name in enumerate(sorted(bound - set(arguments))):
+            found[name] = f"v{place}"
+        return found
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.arg = self.local.get(node.arg, node.arg)
+        return node
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.ExceptHandler:
+        if node.name:
+            node.name = self.local.get(node.name, node.name)
+        self.generic_visit(node)
+        return node
+
+    def visit_Import(self, node: ast.Import) -> ast.stmt:
+        for alias in node.names:
+            alias.asname = self.local.get(alias.asname or alias.name, alias.asname or alias.name)
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:
+        raise LinkError(f"{self.module.name}: {ast.unparse(node)} inside a function: borrow it")
+
+    def visit_Nonlocal(self, node: ast.Nonlocal) -> ast.stmt:
+        node.names = [self.local[name] for name in node.names]
+        return node
+
+    def visit_Global(self, node: ast.Global) -> ast.stmt:
+        raise LinkError(f"{self.module.name}: {ast.unparse(node)}: the linker knows no global statement")
