@@ -16,25 +16,47 @@ MAX_FAULTS = 8
 MAX_TEXT_CHARS = 64
 MAX_REASON_CHARS = 200
 
-WHATS = (
-    "panic",
-    "holdup",
-    "duress",
-    "medical",
-    "intrusion",
-    "tamper",
-    "contact",
-    "checkin_missed",
-    "mains",
-    "battery",
-    "fault",
-    "test",
-    "cancel",
-)
+# type: its keys in the order in which they are written, each with what its value has to be; "?": it may be missing. One
+# text, because a text stays in a bell's flash, and a table of tuples lies in its heap.
+#
+#     hex          16 lowercase hex characters        1..64, 1..  an integer in these bounds, or up to MAX_INT
+#     bool         true or false                      0..null     the same, or null
+#     text64       text of 1 to so many characters    a|b         one of these texts
+#     names        an array of short texts            scalars     an object of a few short values
+#     object       any object
+_SPEC = {
+    "event": "boot=hex seq=1.. what=panic|holdup|duress|medical|intrusion|tamper|contact|checkin_missed|mains|battery|"
+    "fault|test|cancel state=alarm|restore age_ms=0..null zone?=1..64 t_ms?=0.. t_err_ms?=0.. try?=0.. info?=scalars",
+    "heartbeat": "boot=hex seq=0.. n=1.. up_s=0.. pending=0.. kind=store-bell|home-set|pendant fw=text64 "
+    "rssi?=-200..100 mains?=bool bat_mv?=0.. heap?=0.. crash?=0.. armed?=off|home|away faults?=names",
+    "status": "state=online|offline boot=hex",
+    "receipt": "boot=hex seq=1.. stage=stored|presented|acknowledged|dispatched|closed|refused now_ms=0.. "
+    "reason?=text200",
+    "command": "id=hex name=identify|selftest|silence|resend|configure|update now_ms=0.. ttl_s=0.. args?=object",
+}
+
+
+def spec(kind):
+    """["key=rule" or "key?=rule"] of a type, in the order in which they are written."""
+    return _SPEC[kind].split(" ")
+
+
+def fields(kind):
+    """((key, rule, required), …) of a type."""
+    return tuple([(item.split("=")[0].rstrip("?"), item.split("=")[1], "?" not in item) for item in spec(kind)])
+
+
+def choices(kind, name):
+    """The texts that a key may have."""
+    return tuple([rule for key, rule, _ in fields(kind) if key == name][0].split("|"))
+
+
+FIELDS = {kind: fields(kind) for kind in _SPEC}
+WHATS = choices("event", "what")
 # A stage never falls; "refused" stands outside the climb.
-STAGES = ("stored", "presented", "acknowledged", "dispatched", "closed")
-KINDS = ("store-bell", "home-set", "pendant")
-COMMANDS = ("identify", "selftest", "silence", "resend", "configure", "update")
+STAGES = choices("receipt", "stage")[:-1]
+KINDS = choices("heartbeat", "kind")
+COMMANDS = choices("command", "name")
 
 
 class WireError(Exception):
@@ -46,47 +68,50 @@ class WireError(Exception):
         self.why = why
 
 
-def _integer(low, high):
-    def check_integer(value):
+def _wrong(rule, value):
+    """None, or what is wrong with a value under a rule of `_SPEC`."""
+    if ".." in rule:
+        low, high = rule.split("..")
+        if high == "null":
+            if value is None:
+                return None
+            high = ""
+        low, high = int(low), int(high or MAX_INT)
         if type(value) is not int or not low <= value <= high:
             return "must be an integer from {} to {}".format(low, high)
-
-    return check_integer
-
-
-def _integer_or_null(value):
-    if value is not None:
-        return _integer(0, MAX_INT)(value)
-
-
-def _hex16(value):
-    if type(value) is not str or len(value) != 16:
-        return "must be 16 lowercase hex characters"
-    for char in value:
-        if char not in "0123456789abcdef":
+    elif rule == "hex":
+        if type(value) is not str or len(value) != 16 or value.strip("0123456789abcdef"):
             return "must be 16 lowercase hex characters"
-
-
-def _one_of(*choices):
-    def check_choice(value):
-        if type(value) is not str or value not in choices:
-            return "must be one of " + ", ".join(choices)
-
-    return check_choice
-
-
-def _bool(value):
-    if value is not True and value is not False:
-        return "must be true or false"
-
-
-def _text(limit):
-    def check_text(value):
+    elif rule == "bool":
+        if value is not True and value is not False:
+            return "must be true or false"
+    elif rule[:4] == "text":
+        limit = int(rule[4:])
         if type(value) is not str or not 1 <= len(value) <= limit:
             return "must be text of 1 to {} characters".format(limit)
         return _half_character(value)
-
-    return check_text
+    elif rule == "names":
+        if type(value) is not list or len(value) > MAX_FAULTS:
+            return "must be an array of at most {} names".format(MAX_FAULTS)
+        for name in value:
+            why = _wrong("text64", name)
+            if why:
+                return why
+    elif rule == "scalars":
+        if not isinstance(value, dict) or len(value) > MAX_INFO_VALUES:
+            return "must be an object of at most {} short values".format(MAX_INFO_VALUES)
+        for name in value:
+            if _wrong("text128", name) or not _is_scalar(value[name]):
+                return "must hold only text of at most {} characters, numbers, true, false or null".format(
+                    MAX_INFO_CHARS
+                )
+    elif rule == "object":
+        # The payload's limit bounds it; what a command takes is checked by the command.
+        if not isinstance(value, dict):
+            return "must be an object"
+    elif type(value) is not str or value not in rule.split("|"):
+        return "must be one of " + ", ".join(rule.split("|"))
+    return None
 
 
 def _half_character(text):
@@ -94,15 +119,7 @@ def _half_character(text):
     for char in text:
         if 0xD800 <= ord(char) <= 0xDFFF:
             return "holds half a character (a lone surrogate)"
-
-
-def _faults(value):
-    if type(value) is not list or len(value) > MAX_FAULTS:
-        return "must be an array of at most {} names".format(MAX_FAULTS)
-    for name in value:
-        why = _text(MAX_TEXT_CHARS)(name)
-        if why:
-            return why
+    return None
 
 
 def _is_scalar(value):
@@ -115,75 +132,12 @@ def _is_scalar(value):
     return type(value) is str and len(value) <= MAX_INFO_CHARS and not _half_character(value)
 
 
-def _scalars(value):
-    if not isinstance(value, dict) or len(value) > MAX_INFO_VALUES:
-        return "must be an object of at most {} short values".format(MAX_INFO_VALUES)
-    for name in value:
-        if _text(MAX_INFO_CHARS)(name) or not _is_scalar(value[name]):
-            return "must hold only text of at most {} characters, numbers, true, false or null".format(MAX_INFO_CHARS)
+def _travels(leaf):
+    return "event heartbeat" if leaf == "up" else "status" if leaf == "status" else "receipt command"
 
-
-def _object(value):
-    # The payload's limit bounds it; what a command takes is checked by the command.
-    if not isinstance(value, dict):
-        return "must be an object"
-
-
-_COUNT = _integer(0, MAX_INT)
-_FROM_ONE = _integer(1, MAX_INT)
-
-# type: ((key, check, required), …) in the order in which they are written. `check` returns None or what is wrong.
-FIELDS = {
-    "event": (
-        ("boot", _hex16, True),
-        ("seq", _FROM_ONE, True),
-        ("what", _one_of(*WHATS), True),
-        ("state", _one_of("alarm", "restore"), True),
-        ("age_ms", _integer_or_null, True),
-        ("zone", _integer(1, MAX_ZONE), False),
-        ("t_ms", _COUNT, False),
-        ("t_err_ms", _COUNT, False),
-        ("try", _COUNT, False),
-        ("info", _scalars, False),
-    ),
-    "heartbeat": (
-        ("boot", _hex16, True),
-        ("seq", _COUNT, True),
-        ("n", _FROM_ONE, True),
-        ("up_s", _COUNT, True),
-        ("pending", _COUNT, True),
-        ("kind", _one_of(*KINDS), True),
-        ("fw", _text(MAX_TEXT_CHARS), True),
-        ("rssi", _integer(-200, 100), False),
-        ("mains", _bool, False),
-        ("bat_mv", _COUNT, False),
-        ("heap", _COUNT, False),
-        ("crash", _COUNT, False),
-        ("armed", _one_of("off", "home", "away"), False),
-        ("faults", _faults, False),
-    ),
-    "status": (
-        ("state", _one_of("online", "offline"), True),
-        ("boot", _hex16, True),
-    ),
-    "receipt": (
-        ("boot", _hex16, True),
-        ("seq", _FROM_ONE, True),
-        ("stage", _one_of(*(STAGES + ("refused",))), True),
-        ("now_ms", _COUNT, True),
-        ("reason", _text(MAX_REASON_CHARS), False),
-    ),
-    "command": (
-        ("id", _hex16, True),
-        ("name", _one_of(*COMMANDS), True),
-        ("now_ms", _COUNT, True),
-        ("ttl_s", _COUNT, True),
-        ("args", _object, False),
-    ),
-}
 
 # Which type travels on which leaf of the topic.
-TYPES_BY_LEAF = {"up": ("event", "heartbeat"), "status": ("status",), "down": ("receipt", "command")}
+TYPES_BY_LEAF = {leaf: tuple(_travels(leaf).split(" ")) for leaf in ("up", "status", "down")}
 
 
 def _said(value):
@@ -199,18 +153,21 @@ def check(message, leaf):
     if type(message.get("v")) is not int or message["v"] != 1:
         raise WireError("v", "this is version 1 of the format, the message says {}".format(_said(message.get("v"))))
     kind = message.get("type")
-    if type(kind) is not str or kind not in TYPES_BY_LEAF[leaf]:
+    if type(kind) is not str or kind not in _travels(leaf).split(" "):
         raise WireError("type", "{} does not travel on .../{}".format(_said(kind), leaf))
-    for name, test, required in FIELDS[kind]:
+    for item in spec(kind):
+        name, rule = item.split("=")
+        required = name[-1] != "?"
+        name = name.rstrip("?")
         if name not in message:
             if required:
                 raise WireError(name, "is missing")
             continue
-        why = test(message[name])
+        why = _wrong(rule, message[name])
         if why:
             raise WireError(name, why)
     if "k" in message:
-        why = _integer(0, MAX_KEY_NUMBER)(message["k"])
+        why = _wrong("0..255", message["k"])  # MAX_KEY_NUMBER
         if why:
             raise WireError("k", why)
 
@@ -219,7 +176,7 @@ def identity_fault(message):
     """None if a well sealed dict at least says which event it is (type, boot, seq): then it can be answered."""
     if message.get("type") != "event":
         return "type"
-    for name, test, _ in FIELDS["event"][:2]:  # boot, seq
-        if name not in message or test(message[name]):
+    for name, rule in (("boot", "hex"), ("seq", "1..")):
+        if name not in message or _wrong(rule, message[name]):
             return name
     return None
