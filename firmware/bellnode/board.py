@@ -13,6 +13,7 @@ import time
 
 from bellnode import boards
 from bellnode.latch import Latch
+from bellnode.loan import seldom
 
 _CPYTHON = sys.implementation.name == "cpython"
 
@@ -100,6 +101,7 @@ class Board:
         if fitted is not None:
             self._fit(pins, fitted)
 
+    @seldom("wires")
     def _fit(self, pins, fitted):
         """What the settings say is wired."""
         import machine  # noqa: PLC0415
@@ -126,6 +128,7 @@ class Board:
             self._rows = [machine.Pin(row, machine.Pin.OPEN_DRAIN, value=1) for row in pins.rows]
             self._columns = [machine.Pin(n, machine.Pin.IN, machine.Pin.PULL_UP) for n in pins.columns]
 
+    @seldom("wires")
     def _adc(self, number):
         import machine  # noqa: PLC0415
 
@@ -162,12 +165,14 @@ class Board:
         """[(zone, level)] of the plain lines now: what an edge before the start left behind."""
         return [(zone, contact.level()) for zone, contact in self._contacts]
 
+    @seldom("wires")
     def _permille(self, adc):
         try:
             return max(0, min(1000, adc.read_uv() // boards.SUPPLY_MV))
         except OSError:
             return None
 
+    @seldom("wires")
     def check(self):
         """What a self-test reads here: {"button": "open" or "closed", "rssi", "bat_mv"}, each only if it is known."""
         found = {"button": "closed" if self._button.level() else "open"}
@@ -178,6 +183,7 @@ class Board:
             found["rssi"] = rssi
         return found
 
+    @seldom("wires")
     def _battery_mv(self):
         if self._battery is None:
             return None
@@ -272,6 +278,7 @@ class Board:
 
         return machine.WDT(timeout=timeout_ms).feed
 
+    @seldom("wires")
     def readings(self):
         """What a heartbeat adds: {"rssi": dBm, "heap": bytes}, each only if it is known."""
         import esp32  # noqa: PLC0415
@@ -290,6 +297,7 @@ class Board:
             found["heap"] = min(free, max([region[2] for region in regions])) if regions else free
         return found
 
+    @seldom("wires")
     def journal_partition(self):
         """The flash partition of the journal, a raw block device; None if the chip's table has none of that name."""
         import esp32  # noqa: PLC0415
@@ -301,6 +309,7 @@ class Board:
         return found[0] if found else None
 
 
+@seldom("start")
 def unique():
     """The chip's own bytes."""
     import machine  # noqa: PLC0415 -- see the module's docstring
@@ -308,11 +317,13 @@ def unique():
     return machine.unique_id()
 
 
+@seldom("start")
 def random(count):
     """`count` bytes of the hardware generator."""
     return os.urandom(count)
 
 
+@seldom("start")
 def bitten():
     """True if the watchdog ended the last run."""
     import machine  # noqa: PLC0415
@@ -320,6 +331,7 @@ def bitten():
     return machine.reset_cause() == machine.WDT_RESET
 
 
+@seldom("start")
 def restart():
     """Start again, as after power on. Does not return."""
     import machine  # noqa: PLC0415

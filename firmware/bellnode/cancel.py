@@ -17,6 +17,7 @@ What was decided, and why:
 
 from collections import namedtuple
 
+from bellnode.loan import seldom
 from bellnode.table import Table
 
 WINDOW_MS_MAX = 5000
@@ -61,6 +62,15 @@ def step(state, given, now_ms):
     kind = given[0]
     if kind not in ("press", "turn", "go", "cancel", "tick"):
         raise ValueError(f"a cancel window takes press, turn, go, cancel and tick, not {kind!r}")
+    if not state.window_ms and state.phase == "idle" and kind != "cancel":
+        if kind != "press" or now_ms >= given[2]:
+            return state, () if kind == "tick" else (given,)
+    return _step(state, given, now_ms)
+
+
+@seldom("window")
+def _step(state, given, now_ms):
+    kind = given[0]
     if state.phase == "taken" and kind in ("press", "turn", "go"):
         return _after_taken(state, given, now_ms)
     if kind == "turn":  # by the time of its edge: a loop that comes late must not send first

@@ -18,6 +18,8 @@ import bellwire
 from bellnode import settings
 from bellnode.settings import Broker  # noqa: F401 -- what `brokers` holds
 
+SELDOM = "start"  # see `loan`
+
 FILE = "config.json"
 FILE_BYTES_MAX = 16384  # an enrolment file is 3 to 5 kB; more than this would not fit an ESP32's heap twice
 

@@ -19,7 +19,7 @@ from binascii import hexlify
 from hashlib import sha256
 
 import bellwire
-from bellnode.loan import hold
+from bellnode.loan import hold, seldom
 
 FILE_BYTES_MAX = 16384  # 32 events (see `outbox`) with everything they can carry are about 10 kB
 _MARK_CHARS = 16
@@ -64,6 +64,7 @@ def decode(data):
     return records, whole and expected == len(records)
 
 
+@seldom("files")
 class TwoCopies:
     """A list of records (dicts) in two copies in a folder."""
 
@@ -120,6 +121,7 @@ class TwoCopies:
         os.rename(temporary, self._path + end)
 
 
+@seldom("files")
 def events(folder, partition=None):
     """The journal of events: on `partition`, a raw block device, if it is given and can hold a ring; else in `folder`.
 
@@ -141,6 +143,7 @@ def spare_ms(saved_ms, urgent, now_ms):
     return max(0, saved_ms + SPARE_MS - now_ms) if urgent else 0
 
 
+@seldom("files")
 def usable(record):
     """True if a record is an event that can be sent: a record of another firmware may not be."""
     message = {"v": 1, "type": "event", "age_ms": None}

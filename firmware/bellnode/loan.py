@@ -11,6 +11,7 @@ load it. CPython keeps everything: it has room, and a class that was loaded twic
 import sys
 
 _CPYTHON = sys.implementation.name == "cpython"
+_LINKED = False  # the linker makes it True
 
 
 def hold(name):
@@ -31,3 +32,20 @@ def give_back(name):
     """The module is not held any more; whoever has it in a variable may go on using it."""
     if not _CPYTHON and sys.modules.pop("bellnode." + name, None) is not None:
         delattr(sys.modules["bellnode"], name)
+
+
+def keep(group):
+    """What is seldom at other bells is used all the time by this one: from now on always there."""
+    if _LINKED:
+        hold(group)
+
+
+def seldom(group):
+    """Marks what is needed seldom: a linked image (see the README) has it in a module of its own that is borrowed for
+    each call, together with what else has this mark and all that only they need. From the source it is as any other.
+    """
+
+    def mark(function):
+        return function
+
+    return mark

@@ -11,6 +11,8 @@ from collections import namedtuple
 from bellnode import boards, patterns, power
 from bellnode.loan import hold
 
+SELDOM = "settings"  # see `loan`
+
 FILE_BYTES_MAX = 8192  # the largest sensible file, 16 zones and 8 networks, is under 4 kB
 BROKERS_MAX = 8  # each takes its turn within the time in which a person waits
 NETWORKS_MAX = 8

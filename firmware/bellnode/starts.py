@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from bellnode import life
 from bellnode.journal import TwoCopies
+from bellnode.loan import seldom
 
 
 class Starts:
@@ -87,6 +88,7 @@ class Starts:
         return True
 
 
+@seldom("starts")
 def trace(fault):
     """The traceback of an exception as text, on either runtime."""
     if hasattr(sys, "print_exception"):

@@ -11,6 +11,7 @@ button would be an alarm first, or would keep one back.
 
 from collections import namedtuple
 
+from bellnode.loan import give_back, keep, seldom
 from bellnode.table import Table
 
 LONGEST_MS = 15 * 60 * 1000
@@ -49,6 +50,19 @@ def step(state, given, now_ms):
         ("pass_contact", zone, how, at_ms)  for whoever takes contacts: no test, or still open at the end of the mode
     """
     kind = given[0]
+    if state == OFF:
+        if kind == "button":
+            return state, (("pass", given[1], given[2]),)
+        if kind == "tick":
+            return state, ()
+    return _step(state, given, now_ms)
+
+
+@seldom("test")
+def _step(state, given, now_ms):
+    kind = given[0]
+    if kind == "on":
+        keep("test")
     if kind == "button":
         state, effects = _button(state, given[1], given[2], now_ms)
     elif kind == "contact":
@@ -64,6 +78,8 @@ def step(state, given, now_ms):
     if state.mode == "on" and now_ms >= state.until_ms:
         state, more = _ended(state, "over", now_ms)
         effects += more
+    if state == OFF:
+        give_back("test")
     return state, effects
 
 

@@ -26,7 +26,7 @@ ENTRY = "bellnode.app"
 PROGRAM = ("main",)  # what is called from outside
 LEFT_OUT = ("bellnode.tls_cpython",)
 LOANS = "bellnode.loan"
-LOAN_CALLS = ("borrow", "hold", "give_back")  # their argument, a literal, names a module
+LOAN_CALLS = ("borrow", "hold")  # their argument, a literal, names a module
 INTERN_CHARS_MAX = 10  # a longer text costs an object for each place where it stands
 # Names of machine, network, esp32 and neopixel: an object of theirs may be asked for them.
 BOARD = frozenset(
@@ -46,15 +46,24 @@ class LinkError(AnsimbellError):
     """The firmware is written in a way that cannot be linked safely; says where and what."""
 
 
+Item = tuple[str, str]  # (module, top-level name), or (module, "Class.method") of a seldom method
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
 @dataclass
 class Module:
     """One source file. aliases: its name -> (module, name or None), of the firmware only; defs: its top-level names."""
 
     name: str
     body: list[ast.stmt]
+    group: str = ""  # of all of it: see `bellnode.loan`
     aliases: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     foreign: dict[str, ast.stmt] = field(default_factory=dict)
     defs: dict[str, list[ast.stmt]] = field(default_factory=dict)
+
+    def statements(self) -> list[ast.stmt]:
+        """Of the top, and the methods that were taken out of their classes."""
+        return [*self.body, *(method for name, (method, *_) in self.defs.items() if "." in name)]
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ class _Fold(ast.NodeTransformer):
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         self.generic_visit(node)
-        if ast.unparse(node) in ("sys.implementation.name == 'cpython'",):
+        if ast.unparse(node) == "sys.implementation.name == 'cpython'":
             return ast.copy_location(ast.Constant(False), node)
         return node
 
@@ -183,26 +192,25 @@ def _value(node: ast.expr) -> tuple[object] | None:
 
 def _bound(function: ast.AST) -> set[str]:
     """Every name that is local somewhere in a function, those of functions and comprehensions inside it included."""
-    found = set()
-    for node in ast.walk(function):
-        if isinstance(node, ast.arg):
-            found.add(node.arg)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
-            found.add(node.id)
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            found.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node is not function:
-            found.add(node.name)
-    return found
+    return {name for node in ast.walk(function) for name in _bound_by(node, function)}
+
+
+def _bound_by(node: ast.AST, function: ast.AST) -> list[str]:
+    if isinstance(node, ast.arg):
+        return [node.arg]
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+        return [node.id]
+    if isinstance(node, ast.ExceptHandler) and node.name:
+        return [node.name]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [(alias.asname or alias.name).split(".")[0] for alias in node.names]
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node is not function:
+        return [node.name]
+    return []
 
 
 def _arguments(function: ast.AST) -> list[str]:
     return [node.arg for node in ast.walk(function) if isinstance(node, ast.arg)]
-
-
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 # --- the program
@@ -217,9 +225,22 @@ class _Program:
         for module in modules.values():
             self._index(module)
         self.borrowed = self._borrowed()
-        self.files = self._files()
-        self.home = {name: file for file, names in self.files.items() for name in names}
-        self.kept = self._reached()
+        self.asked = {
+            node.attr
+            for module in modules.values()
+            for statement in module.body
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Attribute)
+        }
+        self.methods: dict[str, tuple[str, str]] = {}  # name of a seldom method -> (module, "Class.name")
+        self.marks = self._marked()
+        self.uses = {
+            (module.name, name): {use for statement in statements for use in self._uses(module, statement)}
+            for module in modules.values()
+            for name, statements in module.defs.items()
+        }
+        self.home = self._homes()
+        self.files = [ENTRY, *sorted(set(self.home.values()) - {ENTRY})]
 
     def _prepare(self, module: Module) -> None:
         body = []
@@ -228,6 +249,8 @@ class _Program:
                 continue
             if isinstance(statement, ast.ImportFrom | ast.Import):
                 self._import(module, statement)
+            elif _defines(statement) == ["SELDOM"] and isinstance(statement, ast.Assign):
+                module.group = ast.literal_eval(statement.value)
             else:
                 body.append(statement)
         module.body = _without_text(body)
@@ -254,6 +277,9 @@ class _Program:
 
     def _constants(self) -> None:
         """Put numbers and short texts in the place of their names, in every module, until nothing changes."""
+        for target, value in (pair for statement in self.modules[LOANS].body for pair in _pairs(statement)):
+            if target == "_LINKED" and isinstance(value, ast.Constant):
+                value.value = True
         known: dict[str, dict[str, object]] = {name: {} for name in self.modules}
         for _ in range(4):
             for module in self.modules.values():
@@ -293,45 +319,74 @@ class _Program:
             raise LinkError(f"borrowed, and not there: {', '.join(sorted(unknown))}")
         return sorted(found)
 
-    def _files(self) -> dict[str, list[str]]:
-        """{file: modules in it, in the order in which they are needed}; a module that two files need has its own."""
-        roots = [ENTRY, *self.borrowed]
-        order = {root: self._needs(root) for root in roots}
-        resident = order[ENTRY]
-        for name in resident:
-            if name in self.borrowed:
-                raise LinkError(f"{name} is borrowed, and also imported by what is always there")
-        files = {ENTRY: resident}
-        own = set(self.borrowed)
-        while True:
-            users: dict[str, set[str]] = {}
-            for root in own:
-                for name in self._needs(root, own - {root}):
-                    if name not in resident:
-                        users.setdefault(name, set()).add(root)
-            shared = {name for name, by in users.items() if len(by) > 1} - own
-            if not shared:
-                break
-            own |= shared
-        for root in sorted(own):
-            files[root] = [name for name in self._needs(root, own - {root}) if name not in resident]
-        return files
+    def _marked(self) -> dict[Item, str]:
+        """What is marked as seldom, and all of a module that is lent by its name: item -> file. Takes the marks off."""
+        found = {}
+        for module in self.modules.values():
+            if module.group:
+                found |= {(module.name, name): f"bellnode.{module.group}" for name in module.defs}
+            for statement in list(module.body):
+                if isinstance(statement, FUNCTIONS):
+                    group = _unmark(statement)
+                    if group:
+                        found[module.name, statement.name] = f"bellnode.{group}"
+                elif isinstance(statement, ast.ClassDef):
+                    group = _unmark(statement)
+                    if group:
+                        found[module.name, statement.name] = f"bellnode.{group}"
+                    for method in list(statement.body):
+                        group = _unmark(method) if isinstance(method, FUNCTIONS) else None
+                        if group:
+                            assert isinstance(method, FUNCTIONS)
+                            self._take_out(module, statement, method)
+                            found[module.name, f"{statement.name}.{method.name}"] = f"bellnode.{group}"
+            if module.name in self.borrowed:
+                found |= {(module.name, name): module.name for name in module.defs if (module.name, name) not in found}
+        for module in self.modules.values():
+            for name, statements in module.defs.items():
+                if any(isinstance(statement, ast.ClassDef) and statement.bases for statement in statements):
+                    found[module.name, name] = ENTRY  # an exception that was loaded twice would be two
+        return found
 
-    def _needs(self, root: str, without: set[str] | frozenset[str] = frozenset()) -> list[str]:
-        found: list[str] = []
+    def _take_out(self, module: Module, owner: ast.ClassDef, method: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """Make a method a function of the module, which is called with the object."""
+        others = [
+            node
+            for other in self.modules.values()
+            for statement in other.body
+            if isinstance(statement, ast.ClassDef)
+            for node in statement.body
+            if isinstance(node, FUNCTIONS) and node.name == method.name and node is not method
+        ]
+        if others or method.name.startswith("__"):
+            raise LinkError(f"{module.name}: {owner.name}.{method.name} is seldom, so no other may have its name")
+        owner.body.remove(method)
+        owner.body = owner.body or [ast.Pass()]
+        name = f"{owner.name}.{method.name}"
+        self.methods[method.name] = (module.name, name)
+        module.defs[name] = [method]
 
-        def visit(name: str) -> None:
-            if name in found or name in without or name in trail:
-                return
-            trail.append(name)
-            for source, item in self.modules[name].aliases.values():
-                target, _ = self._resolved(source, item)
-                visit(target)
-            found.append(name)
-
-        trail: list[str] = []
-        visit(root)
-        return [name for name in found if self.modules[name].body]
+    def _homes(self) -> dict[Item, str]:
+        """item -> the file that has it: its mark's, else that of whatever needs it, and if several do, what is always
+        there. What nobody needs has none."""
+        home: dict[Item, str] = {(ENTRY, name): ENTRY for name in PROGRAM}
+        home |= {(LOANS, name): ENTRY for name in LOAN_CALLS}
+        for item in self.marks:
+            if item[0] in self.borrowed and item[1] in self.asked:
+                home[item] = self.marks[item]
+        todo = list(home)
+        while todo:
+            item = todo.pop()
+            for use in self.uses.get(item, ()):
+                wanted = self.marks.get(use) or home[item]
+                if use not in home:
+                    home[use] = wanted
+                elif home[use] != wanted and home[use] != ENTRY and use not in self.marks:
+                    home[use] = ENTRY
+                else:
+                    continue
+                todo.append(use)
+        return home
 
     def _resolved(self, source: str, name: str | None) -> tuple[str, str | None]:
         """Where a name that is imported is defined, through the modules that pass it on."""
@@ -344,27 +399,12 @@ class _Program:
 
     # --- what is needed
 
-    def _reached(self) -> set[tuple[str, str]]:
-        """(module, top-level name) of all that can be asked for from outside or by what is asked for."""
-        asked = {node.attr for m in self.modules.values() for s in m.body for node in ast.walk(s) if isinstance(node, ast.Attribute)}
-        todo = [(ENTRY, name) for name in PROGRAM]
-        todo += [(root, name) for root in self.files if root != ENTRY for name in self.modules[root].defs if name in asked]
-        for module in self.modules.values():
-            for statement in module.body:
-                if not _defines(statement):
-                    todo += list(self._uses(module, statement))
-        found: set[tuple[str, str]] = set()
-        while todo:
-            item = todo.pop()
-            if item in found or item[1] not in self.modules[item[0]].defs:
-                continue
-            found.add(item)
-            module = self.modules[item[0]]
-            for statement in module.defs[item[1]]:
-                todo += list(self._uses(module, statement))
-        return found
-
-    def _uses(self, module: Module, statement: ast.stmt) -> Iterator[tuple[str, str]]:
+    def _uses(self, module: Module, statement: ast.AST) -> Iterator[Item]:
+        if isinstance(statement, ast.ClassDef):
+            for inner in [*statement.bases, *statement.body]:
+                if not isinstance(inner, FUNCTIONS) or inner.name.startswith("__") or inner.name in self.asked:
+                    yield from self._uses(module, inner)
+            return
         for node in ast.walk(statement):
             if isinstance(node, ast.Name):
                 if node.id in module.defs:
@@ -373,47 +413,79 @@ class _Program:
                     target, name = self._resolved(*module.aliases[node.id])
                     if name is not None:
                         yield target, name
-            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in module.aliases:
-                source, name = module.aliases[node.value.id]
-                if name is None:
-                    target, found = self._resolved(source, node.attr)
-                    if found is not None:
-                        yield target, found
+            elif isinstance(node, ast.Attribute):
+                if node.attr in self.methods and not _of_module(node, module):
+                    yield self.methods[node.attr]
+                if isinstance(node.value, ast.Name) and node.value.id in module.aliases:
+                    source, name = module.aliases[node.value.id]
+                    if name is None:
+                        target, found = self._resolved(source, node.attr)
+                        if found is not None:
+                            yield target, found
 
     # --- writing
 
     def linked(self, held: tuple[str, ...]) -> Linked:
+        """All files, with their names changed."""
         names = _Names(self, held)
         files = {"bellnode/__init__.py": ""}
-        for file, inside in self.files.items():
-            files[file.replace(".", "/") + ".py"] = self._file(file, inside, names)
+        order: list[str] = []
+        self._order(ENTRY, order)
+        for module in self.modules:
+            self._order(module, order)
+        for file in self.files:
+            files[file.replace(".", "/") + ".py"] = self._file(file, order, names)
         return Linked(files, names.back())
 
-    def _file(self, file: str, inside: list[str], names: "_Names") -> str:
+    def _order(self, module: str, found: list[str], trail: tuple[str, ...] = ()) -> None:
+        if module in found or module in trail:
+            return
+        for source, name in self.modules[module].aliases.values():
+            self._order(self._resolved(source, name)[0], found, (*trail, module))
+        found.append(module)
+
+    def _file(self, file: str, order: list[str], names: "_Names") -> str:
         imports: dict[str, str] = {}
         body: list[ast.stmt] = []
-        others: list[str] = []
-        for name in inside:
+        resident = False
+        for name in order:
             module = self.modules[name]
-            used = {node.id for s in module.body for node in ast.walk(s) if isinstance(node, ast.Name)}
-            for alias, statement in module.foreign.items():
-                text = ast.unparse(statement)
-                if imports.get(alias, text) != text:
-                    raise LinkError(f"{file}: {alias} is two things: {imports[alias]} and {text}")
-                if alias in used:
-                    imports[alias] = text
             rename = _Rename(self, module, file, names)
-            for statement in module.body:
+            mine = [item for item in module.defs if self.home.get((name, item)) == file]
+            done = []
+            for statement in [*module.body, *(module.defs[item][0] for item in mine if "." in item)]:
                 defined = _defines(statement)
-                if not defined or any((name, item) in self.kept for item in defined):
-                    body.append(rename.top(statement))
-            for other in rename.others:
-                if other not in others:
-                    others.append(other)
+                if "." not in "".join(defined) and not [item for item in mine if module.defs[item].count(statement)]:
+                    if defined or file != ENTRY:
+                        continue
+                used = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+                for alias, imported in module.foreign.items():
+                    text = ast.unparse(imported)
+                    if imports.get(alias, text) != text:
+                        raise LinkError(f"{file}: {alias} is two things: {imports[alias]} and {text}")
+                    if alias in used:
+                        imports[alias] = text
+                done.append(rename.top(statement))
+            body += done
+            resident = resident or rename.resident
         lines = sorted(imports.values())
-        lines += [f"import {other} as {names.of_file(other)}" for other in others]
+        if resident:
+            lines.append(f"import {ENTRY} as {names.of_file(ENTRY)}")
         tree = ast.fix_missing_locations(ast.Module(body, []))
         return "\n".join(lines) + "\n" + ast.unparse(tree) + "\n"
+
+
+def _of_module(node: ast.Attribute, module: Module) -> bool:
+    """True for alias.name, where alias is a module: ours or the interpreter's."""
+    return isinstance(node.value, ast.Name) and (node.value.id in module.aliases or node.value.id in module.foreign)
+
+
+def _unmark(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str | None:
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call) and _called(decorator) == "seldom":
+            function.decorator_list.remove(decorator)
+            return str(ast.literal_eval(decorator.args[0]))
+    return None
 
 
 class _Through(ast.NodeTransformer):
@@ -501,37 +573,27 @@ class _Names:
             if name not in held:
                 self.members[name] = rest.pop(0) if rest else name
         self._spare = rest
-        self.files: dict[str, str] = {}
-        self.globals: dict[tuple[str, str], str] = {}
+        self.globals: dict[Item, str] = {}
+        self.resident = self._next("resident")
         for file in program.files:
-            self.files[file] = self._next("m_" + file.split(".")[1])
-        ours = list(program.files[ENTRY])
-        for file, inside in program.files.items():
-            pool = list(self._spare)
-            for name in ours if file == ENTRY else inside:
-                for item in program.modules[name].defs:
-                    if (name, item) not in program.kept:
-                        continue
-                    if name == file and (file != ENTRY or item in PROGRAM):
-                        self.globals[name, item] = self.members.get(item, item)
-                    elif self._fixed(name, item):
-                        self.globals[name, item] = item
-                    elif file == ENTRY and self._spare:
-                        self.globals[name, item] = self._spare.pop(0)
-                    elif file != ENTRY and pool:
-                        self.globals[name, item] = pool.pop(0)
-                    else:
-                        self.globals[name, item] = f"{name.split('.')[-1]}_{item}"
+            pool = self._spare if file == ENTRY else list(self._spare)
+            for item, home in program.home.items():
+                module, name = item
+                if home != file:
+                    continue
+                if module in program.borrowed and file == module or item in [(ENTRY, name) for name in PROGRAM]:
+                    self.globals[item] = self.members.get(name, name)
+                elif self._fixed(module, name):
+                    self.globals[item] = name
+                else:
+                    self.globals[item] = pool.pop(0) if pool else f"{module.split('.')[-1]}_{name.replace('.', '_')}"
 
     def _next(self, otherwise: str) -> str:
         return self._spare.pop(0) if self._spare else otherwise
 
     def _fixed(self, module: str, item: str) -> bool:
         """An exception says its name in the log."""
-        for statement in self.program.modules[module].defs[item]:
-            if isinstance(statement, ast.ClassDef) and statement.bases:
-                return True
-        return False
+        return any(isinstance(s, ast.ClassDef) and s.bases for s in self.program.modules[module].defs[item])
 
     def _survey(self) -> None:
         """ours: members that may be renamed. kept: every other name in the program. foreign: of the interpreter."""
@@ -543,7 +605,7 @@ class _Names:
         keywords: set[str] = set()
         for module in program.modules.values():
             fields = _field_texts(module)
-            for statement in module.body:
+            for statement in module.statements():
                 for node in ast.walk(statement):
                     if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in fields:
                         texts.add(node.value)
@@ -568,9 +630,7 @@ class _Names:
                                 texts.add(keyword.arg)
                             else:
                                 keywords.add(keyword.arg)
-        for root in program.files:
-            if root != ENTRY:
-                defined |= {item for name, item in program.kept if name == root}
+        defined |= {name for module, name in program.home if module in program.borrowed}
         self.ours = {
             name
             for name in defined | keywords
@@ -601,6 +661,9 @@ class _Names:
     def _function(self, module: Module, call: ast.Call) -> ast.FunctionDef | ast.ClassDef | ast.Assign | None:
         place: tuple[str, str | None] | None = None
         func = call.func
+        if isinstance(func, ast.Attribute) and func.attr in self.program.methods and not _of_module(func, module):
+            source, name = self.program.methods[func.attr]
+            return self.program.modules[source].defs[name][0]  # type: ignore[return-value]
         if isinstance(func, ast.Name):
             if func.id in module.defs:
                 place = module.name, func.id
@@ -623,19 +686,26 @@ class _Names:
         return None
 
     def of_file(self, file: str) -> str:
-        return self.files[file]
+        """What the module that is always there is called in the others."""
+        assert file == ENTRY
+        return self.resident
 
-    def place(self, module: str, item: str, file: str) -> str:
-        """The text that names (module, item) in `file`."""
-        name = self.globals[module, item]
-        home = self.program.home[module]
-        return name if home == file else f"{self.files[home]}.{name}"
+    def place(self, item: Item, file: str) -> str:
+        """The text that names an item in `file`."""
+        home = self.program.home[item]
+        if home == file:
+            return self.globals[item]
+        if home == ENTRY:
+            return f"{self.resident}.{self.globals[item]}"
+        return f"{self.place((LOANS, 'borrow'), file)}({home.split('.')[1]!r}).{self.globals[item]}"
 
     def back(self) -> dict[str, str]:
+        """What each new name stands for."""
         found = {new: old for old, new in self.members.items() if new != old}
         for (module, item), new in self.globals.items():
-            if new != item and self.program.home[module] == ENTRY:
-                found[new] = f"{module}.{item}"
+            home = self.program.home[module, item]
+            if new != item:
+                found[new if home == ENTRY else f"{home.split('.')[1]}.{new}"] = f"{module}.{item}"
         return found
 
 
@@ -668,7 +738,7 @@ class _Rename(ast.NodeTransformer):
         self.program, self.module, self.file, self.names = program, module, file, names
         self.fields = _field_texts(module)
         self.local: dict[str, str] = {}
-        self.others: list[str] = []
+        self.resident = False  # True if it asks for anything that is always there
 
     def top(self, statement: ast.stmt) -> ast.stmt:
         """The statement with its names changed."""
@@ -689,13 +759,12 @@ class _Rename(ast.NodeTransformer):
     def _place(self, module: str, item: str | None, node: ast.expr) -> ast.expr:
         if item is None:
             raise LinkError(f"{self.module.name}: a module as a value: {ast.unparse(node)}")
-        home = self.program.home.get(module)
-        if home is None or (module, item) not in self.names.globals:
+        home = self.program.home.get((module, item))
+        if home is None:
             raise LinkError(f"{self.module.name}: {ast.unparse(node)} is not there")
-        if home != self.file and home not in self.others:
-            self.others.append(home)
-        text = self.names.place(module, item, self.file)
-        found = ast.parse(text, mode="eval").body
+        if home != self.file:
+            self.resident = self.resident or self.file != ENTRY
+        found = ast.parse(self.names.place((module, item), self.file), mode="eval").body
         if isinstance(node, ast.Name | ast.Attribute) and isinstance(found, ast.Name):
             found.ctx = node.ctx
         return found
@@ -714,6 +783,8 @@ class _Rename(ast.NodeTransformer):
             source, name = self.module.aliases[node.value.id]
             if name is None:
                 return self._place(*self.program._resolved(source, node.attr), node)
+        if node.attr in self.program.methods:
+            raise LinkError(f"{self.module.name}: {ast.unparse(node)} is seldom: it can only be called")
         node.value = self.visit(node.value)
         node.attr = self.names.members.get(node.attr, node.attr)
         return node
@@ -728,7 +799,16 @@ class _Rename(ast.NodeTransformer):
         if _called(node) == "namedtuple" and isinstance(node.args[0], ast.Constant):
             node.args[0] = ast.Constant(self.names.arguments[0])  # only a repr would show it
         keywords = [(keyword.arg, self.visit(keyword.value)) for keyword in node.keywords]
-        node.func = self.visit(node.func)
+        if _called(node) == "isinstance":
+            kinds = {self.program.home.get(item, ENTRY) for item in self.program._uses(self.module, node.args[1])}
+            if kinds - {ENTRY, self.file}:
+                raise LinkError(f"{self.module.name}: {ast.unparse(node)}: a class that is loaded twice is two classes")
+        func = node.func
+        if isinstance(func, ast.Attribute) and func.attr in self.program.methods and not _of_module(func, self.module):
+            node.args = [func.value, *node.args]
+            node.func = self._place(*self.program.methods[func.attr], func)
+        else:
+            node.func = self.visit(node.func)
         node.args = [self.visit(argument) for argument in node.args]
         node.keywords = [
             ast.keyword(arg if foreign or arg is None else self.names.members.get(arg, arg), value)
@@ -760,7 +840,8 @@ class _Rename(ast.NodeTransformer):
         elif self._in_class:
             node.name = self.names.members.get(node.name, node.name)
         else:
-            node.name = self.names.globals[self.module.name, node.name]
+            name = node.name if node.name in self.module.defs else self.program.methods[node.name][1]
+            node.name = self.names.globals[self.module.name, name]
         inside, self._in_class = self._in_class, False
         if outermost:
             self.local = self._locals(node)
@@ -781,7 +862,7 @@ class _Rename(ast.NodeTransformer):
         self._in_class = True
         body = []
         for statement in node.body:
-            if isinstance(statement, ast.FunctionDef) and not statement.name.startswith("__") and not self._asked(statement.name):
+            if isinstance(statement, ast.FunctionDef) and not statement.name.startswith("__") and statement.name not in self.program.asked:
                 continue
             if isinstance(statement, ast.Assign):
                 for target in statement.targets:
@@ -795,19 +876,9 @@ class _Rename(ast.NodeTransformer):
         self._in_class = False
         return node
 
-    def _asked(self, name: str) -> bool:
-        return name in self.program_attributes()
-
-    def program_attributes(self) -> set[str]:
-        found: set[str] = self.names.__dict__.setdefault("_asked", set())
-        if not found:
-            for module in self.program.modules.values():
-                for statement in module.body:
-                    found |= {node.attr for node in ast.walk(statement) if isinstance(node, ast.Attribute)}
-        return found
-
     def _locals(self, function: ast.AST) -> dict[str, str]:
         bound = _bound(function)
+        self._refuse_two_meanings(function, bound)
         arguments = []
         for name in _arguments(function):
             if name not in arguments:
@@ -822,6 +893,23 @@ class _Rename(ast.NodeTransformer):
         for place, name in enumerate(sorted(bound - set(arguments))):
             found[name] = f"v{place}"
         return found
+
+    def _refuse_two_meanings(self, function: ast.AST, bound: set[str]) -> None:
+        """A name that is local only in a comprehension, a lambda or a function inside may not be a global name too."""
+        inner = [
+            node
+            for node in ast.walk(function)
+            if isinstance(node, ast.ListComp | ast.DictComp | ast.GeneratorExp | ast.SetComp | ast.Lambda | ast.FunctionDef)
+            and node is not function
+        ]
+        hidden = {id(part) for node in inner for part in ast.walk(node)}
+        outside = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and id(node) not in hidden}
+        only_inside = bound - {
+            name for part in ast.walk(function) if id(part) not in hidden for name in _bound_by(part, function)
+        }
+        for name in only_inside & outside:
+            if name in self.module.defs or name in self.module.aliases or name in self.module.foreign:
+                raise LinkError(f"{self.module.name}: {name} is global, and local in a part of a function: rename one")
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
         node.arg = self.local.get(node.arg, node.arg)
