@@ -26,7 +26,7 @@ from bellnode import (
     wifi,
 )
 from bellnode.link import Link
-from bellnode.loan import seldom
+from bellnode.loan import give_back, keep, seldom
 
 FAILED_MS = 100  # after a turn of the loop that met a fault
 IDLE_MS = 1000  # the loop turns at least once a second: for the network's state and the clock's wrap
@@ -38,7 +38,11 @@ class App:
     found: config.Config. store: what staged.Staged is made of; loaded: what its load() gave. record: starts.Starts, not begun yet.
     """
 
-    def __init__(self, found, folder, store, loaded, record):
+    def __init__(self, *given):
+        self._begin(*given)
+
+    @seldom("start")
+    def _begin(self, found, folder, store, loaded, record):
         self._stopping = False
         self.again = False  # True if the bell has to start again when run() is over
         self._starts = record
@@ -381,6 +385,8 @@ class App:
 
 async def _main(*given):
     app = App(*given)
+    give_back("start")
+    gc.collect()
     try:
         import signal  # noqa: PLC0415 -- MicroPython has none, and dies of SIGTERM: the last will tells it
 
@@ -393,6 +399,7 @@ async def _main(*given):
 
 def main(folder="."):
     """Run the bell whose config.json is in `folder`. Ends with status 2 and one line if it cannot be used."""
+    keep("start")
     try:
         found = config.read(folder + "/" + config.FILE)
     except config.ConfigError as fault:

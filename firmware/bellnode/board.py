@@ -13,7 +13,7 @@ import time
 
 from bellnode import boards
 from bellnode.latch import Latch
-from bellnode.loan import seldom
+from bellnode.loan import keep, seldom
 
 _CPYTHON = sys.implementation.name == "cpython"
 
@@ -127,6 +127,8 @@ class Board:
         if fitted.keypad:
             self._rows = [machine.Pin(row, machine.Pin.OPEN_DRAIN, value=1) for row in pins.rows]
             self._columns = [machine.Pin(n, machine.Pin.IN, machine.Pin.PULL_UP) for n in pins.columns]
+        if self.poll_ms() is not None or self._contacts:
+            keep("inputs")
 
     @seldom("wires")
     def _adc(self, number):
@@ -150,6 +152,11 @@ class Board:
         return [(level, self._at_ms(ticks)) for level, ticks in self._button.take()]
 
     def lines(self):
+        """What `_lines` says, if anything is wired."""
+        return self._lines() if self._contacts or self._analogue else ()
+
+    @seldom("inputs")
+    def _lines(self):
         """[(zone, value, at_ms)]: each edge of a plain line since the last call, 1 = made; a reading of each supervised
         line, in thousandths of the supply, once in SAMPLE_MS."""
         now_ms = self.now_ms()
@@ -161,11 +168,12 @@ class Board:
             found += [(zone, self._permille(adc), now_ms) for zone, adc in self._analogue]
         return found
 
+    @seldom("start")
     def levels(self):
         """[(zone, level)] of the plain lines now: what an edge before the start left behind."""
         return [(zone, contact.level()) for zone, contact in self._contacts]
 
-    @seldom("wires")
+    @seldom("inputs")
     def _permille(self, adc):
         try:
             return max(0, min(1000, adc.read_uv() // boards.SUPPLY_MV))
@@ -183,7 +191,7 @@ class Board:
             found["rssi"] = rssi
         return found
 
-    @seldom("wires")
+    @seldom("inputs")
     def _battery_mv(self):
         if self._battery is None:
             return None
@@ -194,8 +202,14 @@ class Board:
 
     def power(self):
         """[("mains", present), ("battery", mv or None)], what is wired, once in POWER_SAMPLE_MS; else []."""
+        if self._mains is None and self._battery is None:
+            return ()
+        return self._power()
+
+    @seldom("inputs")
+    def _power(self):
         now_ms = self.now_ms()
-        if now_ms < self._power_ms or (self._mains is None and self._battery is None):
+        if now_ms < self._power_ms:
             return []
         self._power_ms = now_ms + POWER_SAMPLE_MS
         found = []
@@ -207,8 +221,12 @@ class Board:
 
     def keypad(self):
         """[(key, at_ms)] pressed on the keypad since the last call. Call it every KEY_MS: see `poll_ms`."""
+        return self._keypad() if self._rows else ()
+
+    @seldom("inputs")
+    def _keypad(self):
         now_ms = self.now_ms()
-        if not self._rows or now_ms < self._key_ms:
+        if now_ms < self._key_ms:
             return []
         self._key_ms = now_ms + KEY_MS
         seen = None

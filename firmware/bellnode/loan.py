@@ -12,16 +12,18 @@ import sys
 
 _CPYTHON = sys.implementation.name == "cpython"
 _LINKED = False  # the linker makes it True
+_PLACE = "" if _LINKED else "bellnode."
 
 
 def hold(name):
     """The module `name` of bellnode, loaded once and kept."""
-    return sys.modules.get("bellnode." + name) or __import__("bellnode." + name, None, None, (name,))
+    name = _PLACE + name
+    return sys.modules.get(name) or __import__(name, None, None, (name,))
 
 
 def borrow(name):
     """The module `name` of bellnode; if it is not held, only the caller's variable keeps it."""
-    found = sys.modules.get("bellnode." + name)
+    found = sys.modules.get(_PLACE + name)
     if found is None:
         found = hold(name)
         give_back(name)
@@ -30,7 +32,7 @@ def borrow(name):
 
 def give_back(name):
     """The module is not held any more; whoever has it in a variable may go on using it."""
-    if not _CPYTHON and sys.modules.pop("bellnode." + name, None) is not None:
+    if not _CPYTHON and sys.modules.pop(_PLACE + name, None) is not None and not _LINKED:
         delattr(sys.modules["bellnode"], name)
 
 

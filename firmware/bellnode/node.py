@@ -62,7 +62,7 @@ def start(kind, settings, boot, crash, brokers, now_ms):
         keep("keys")
     if settings.supply:
         keep("supply")
-    if settings.cancel_ms:
+    if settings.cancel_ms or patterns.waits(settings.press):
         keep("window")
     return changed(
         Node(*[None] * len(happen.FIELDS)),

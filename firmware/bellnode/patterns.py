@@ -18,6 +18,7 @@ A contact closed for longer than STUCK_MS is a fault. Another button has a state
 
 from collections import namedtuple
 
+from bellnode.loan import seldom
 from bellnode.table import Table
 
 DOUBLE_MS = 1000  # two presses of one intention come within 0.2 to 0.6 s
@@ -61,6 +62,7 @@ turn = TABLE.turn
 Patterns = namedtuple("Patterns", ("rule", "name", "phase", "since_ms", "down_ms", "stuck"))
 
 
+@seldom("start")
 def start(rule, name="button"):
     """The state of the button `name` under RULES[rule]. Raises ValueError for a rule that there is not."""
     if rule not in RULES:
@@ -93,6 +95,11 @@ def step(state, given, now_ms):
         more = (("fault", state.name + "_stuck", False),) if state.stuck else ()
         state = Patterns(state.rule, state.name, state.phase, state.since_ms, None, False)
     return state, effects + more
+
+
+def waits(rule):
+    """True if presses under this rule are held for a moment."""
+    return RULES[rule][3] > 0
 
 
 def _moved(state, sign, since_ms):

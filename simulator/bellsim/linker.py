@@ -14,8 +14,9 @@ LinkError, not a guess.
 
 import ast
 import builtins
+import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -240,7 +241,7 @@ class _Program:
             for name, statements in module.defs.items()
         }
         self.home = self._homes()
-        self.files = [ENTRY, *sorted(set(self.home.values()) - {ENTRY})]
+        self.files = [ENTRY, *sorted({file for files in self.home.values() for file in files} - {ENTRY})]
 
     def _prepare(self, module: Module) -> None:
         body = []
@@ -366,27 +367,31 @@ class _Program:
         self.methods[method.name] = (module.name, name)
         module.defs[name] = [method]
 
-    def _homes(self) -> dict[Item, str]:
-        """item -> the file that has it: its mark's, else that of whatever needs it, and if several do, what is always
-        there. What nobody needs has none."""
-        home: dict[Item, str] = {(ENTRY, name): ENTRY for name in PROGRAM}
-        home |= {(LOANS, name): ENTRY for name in LOAN_CALLS}
-        for item in self.marks:
+    def _homes(self) -> dict[Item, set[str]]:
+        """item -> the files that have it. What is marked has its own place; what is always needed is in ENTRY; of all
+        else each file that needs it has a copy. What nobody needs has none."""
+        home: dict[Item, set[str]] = {(ENTRY, name): {ENTRY} for name in PROGRAM}
+        home |= {(LOANS, name): {ENTRY} for name in LOAN_CALLS}
+        for item, file in self.marks.items():
             if item[0] in self.borrowed and item[1] in self.asked:
-                home[item] = self.marks[item]
+                home[item] = {file}
         todo = list(home)
         while todo:
             item = todo.pop()
             for use in self.uses.get(item, ()):
-                wanted = self.marks.get(use) or home[item]
-                if use not in home:
-                    home[use] = wanted
-                elif home[use] != wanted and home[use] != ENTRY and use not in self.marks:
-                    home[use] = ENTRY
+                if use in self.marks:
+                    wanted = {self.marks[use]}
                 else:
-                    continue
-                todo.append(use)
+                    wanted = {ENTRY} if self._is_class(use) else home.get(use, set()) | home[item]
+                    wanted = {ENTRY} if ENTRY in wanted else wanted
+                if home.get(use) != wanted:
+                    home[use] = wanted
+                    todo.append(use)
         return home
+
+    def _is_class(self, item: Item) -> bool:
+        """True for what objects may be left of: then their class, and its whole module, would stay for their sake."""
+        return any(isinstance(statement, ast.ClassDef) for statement in self.modules[item[0]].defs[item[1]])
 
     def _resolved(self, source: str, name: str | None) -> tuple[str, str | None]:
         """Where a name that is imported is defined, through the modules that pass it on."""
@@ -433,8 +438,9 @@ class _Program:
         self._order(ENTRY, order)
         for module in self.modules:
             self._order(module, order)
-        for file in self.files:
-            files[file.replace(".", "/") + ".py"] = self._file(file, order, names)
+        for file in self.files:  # what is borrowed lies at the top: a shorter name, and no package that keeps it
+            path = file.replace(".", "/") if file == ENTRY else file.split(".")[1]
+            files[path + ".py"] = self._file(file, order, names)
         return Linked(files, names.back())
 
     def _order(self, module: str, found: list[str], trail: tuple[str, ...] = ()) -> None:
@@ -451,7 +457,7 @@ class _Program:
         for name in order:
             module = self.modules[name]
             rename = _Rename(self, module, file, names)
-            mine = [item for item in module.defs if self.home.get((name, item)) == file]
+            mine = [item for item in module.defs if file in self.home.get((name, item), ())]
             done = []
             for statement in [*module.body, *(module.defs[item][0] for item in mine if "." in item)]:
                 defined = _defines(statement)
@@ -465,14 +471,52 @@ class _Program:
                         raise LinkError(f"{file}: {alias} is two things: {imports[alias]} and {text}")
                     if alias in used:
                         imports[alias] = text
-                done.append(rename.top(statement))
+                done.append(rename.top(copy.deepcopy(statement)))
             body += done
             resident = resident or rename.resident
         lines = sorted(imports.values())
         if resident:
             lines.append(f"import {ENTRY} as {names.of_file(ENTRY)}")
+        texts = _shared_texts(body) if file == ENTRY else []
+        hoisted = {text: names._next(f"text_{place}") for place, text in enumerate(texts)}
+        body = [_Hoist(hoisted).visit(statement) for statement in body]
+        lines += [f"{name} = {text!r}" for text, name in hoisted.items()]
         tree = ast.fix_missing_locations(ast.Module(body, []))
         return "\n".join(lines) + "\n" + ast.unparse(tree) + "\n"
+
+
+def _texts(body: Iterable[ast.stmt]) -> Iterator[ast.Constant]:
+    """Texts that cost an object each; not the pieces of f-strings."""
+    for statement in body:
+        pieces = {id(part) for node in ast.walk(statement) if isinstance(node, ast.JoinedStr) for part in node.values}
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in pieces:
+                if len(node.value) > INTERN_CHARS_MAX:
+                    yield node
+
+
+def _shared_texts(body: list[ast.stmt]) -> list[str]:
+    """Those that stand in several places: one object and a name for it cost less than an object for each place."""
+    found: dict[str, int] = {}
+    for node in _texts(body):
+        found[node.value] = found.get(node.value, 0) + 1
+    return sorted(text for text, times in found.items() if times > 1)
+
+
+class _Hoist(ast.NodeTransformer):
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.names = names
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        for value in node.values:
+            if isinstance(value, ast.FormattedValue):
+                self.visit(value)
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        if isinstance(node.value, str) and node.value in self.names:
+            return ast.Name(self.names[node.value], ast.Load())
+        return node
 
 
 def _of_module(node: ast.Attribute, module: Module) -> bool:
@@ -575,18 +619,22 @@ class _Names:
         self._spare = rest
         self.globals: dict[Item, str] = {}
         self.resident = self._next("resident")
-        for file in program.files:
-            pool = self._spare if file == ENTRY else list(self._spare)
-            for item, home in program.home.items():
-                module, name = item
-                if home != file:
-                    continue
-                if module in program.borrowed and file == module or item in [(ENTRY, name) for name in PROGRAM]:
-                    self.globals[item] = self.members.get(name, name)
-                elif self._fixed(module, name):
-                    self.globals[item] = name
-                else:
-                    self.globals[item] = pool.pop(0) if pool else f"{module.split('.')[-1]}_{name.replace('.', '_')}"
+        taken_in: dict[str, set[str]] = {file: set() for file in program.files}
+        for item, homes in program.home.items():
+            module, name = item
+            if (module in program.borrowed and module in homes) or item in [(ENTRY, name) for name in PROGRAM]:
+                self.globals[item] = self.members.get(name, name)
+            elif self._fixed(module, name):
+                self.globals[item] = name
+            elif ENTRY in homes:
+                self.globals[item] = self._next(f"{module.split('.')[-1]}_{name.replace('.', '_')}")
+        for item, homes in program.home.items():
+            if item not in self.globals:
+                used = {name for file in homes for name in taken_in[file]}
+                otherwise = f"{item[0].split('.')[-1]}_{item[1].replace('.', '_')}"
+                self.globals[item] = next((name for name in self._spare if name not in used), otherwise)
+                for file in homes:
+                    taken_in[file].add(self.globals[item])
 
     def _next(self, otherwise: str) -> str:
         return self._spare.pop(0) if self._spare else otherwise
@@ -604,7 +652,7 @@ class _Names:
         foreign: set[str] = set(BOARD)
         keywords: set[str] = set()
         for module in program.modules.values():
-            fields = _field_texts(module)
+            fields = _field_texts(module.body, module)
             for statement in module.statements():
                 for node in ast.walk(statement):
                     if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in fields:
@@ -692,20 +740,21 @@ class _Names:
 
     def place(self, item: Item, file: str) -> str:
         """The text that names an item in `file`."""
-        home = self.program.home[item]
-        if home == file:
+        homes = self.program.home[item]
+        if file in homes:
             return self.globals[item]
-        if home == ENTRY:
+        if ENTRY in homes:
             return f"{self.resident}.{self.globals[item]}"
+        (home,) = homes
         return f"{self.place((LOANS, 'borrow'), file)}({home.split('.')[1]!r}).{self.globals[item]}"
 
     def back(self) -> dict[str, str]:
         """What each new name stands for."""
         found = {new: old for old, new in self.members.items() if new != old}
         for (module, item), new in self.globals.items():
-            home = self.program.home[module, item]
-            if new != item:
-                found[new if home == ENTRY else f"{home.split('.')[1]}.{new}"] = f"{module}.{item}"
+            for home in self.program.home[module, item]:
+                if new != item:
+                    found[new if home == ENTRY else f"{home.split('.')[1]}.{new}"] = f"{module}.{item}"
         return found
 
 
@@ -716,16 +765,18 @@ def _defines_in_class(statement: ast.stmt) -> list[str]:
     return _defines(statement)
 
 
-def _field_texts(module: Module) -> set[int]:
-    """id() of the literals that name the fields of a namedtuple."""
+def _field_texts(statements: list[ast.stmt], module: Module) -> set[int]:
+    """id() of the literals in these statements of the module that name the fields of a namedtuple."""
     tuples = set()
-    found = set()
     for statement in module.body:
         for node in ast.walk(statement):
             if isinstance(node, ast.Call) and _called(node) == "namedtuple":
-                found |= {id(inner) for inner in ast.walk(node) if isinstance(inner, ast.Constant)}
                 tuples |= {inner.id for inner in ast.walk(node.args[1]) if isinstance(inner, ast.Name)}
-    for statement in module.body:
+    found = set()
+    for statement in statements:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Call) and _called(node) == "namedtuple":
+                found |= {id(inner) for inner in ast.walk(node) if isinstance(inner, ast.Constant)}
         if isinstance(statement, ast.Assign | ast.AugAssign) and set(_defines(statement)) & tuples:
             found |= {id(inner) for inner in ast.walk(statement.value) if isinstance(inner, ast.Constant)}
     return found
@@ -736,12 +787,13 @@ class _Rename(ast.NodeTransformer):
 
     def __init__(self, program: _Program, module: Module, file: str, names: _Names) -> None:
         self.program, self.module, self.file, self.names = program, module, file, names
-        self.fields = _field_texts(module)
+        self.fields: set[int] = set()
         self.local: dict[str, str] = {}
         self.resident = False  # True if it asks for anything that is always there
 
     def top(self, statement: ast.stmt) -> ast.stmt:
         """The statement with its names changed."""
+        self.fields = _field_texts([statement], self.module)
         bound = {
             node.id
             for comprehension in ast.walk(statement)
@@ -759,10 +811,10 @@ class _Rename(ast.NodeTransformer):
     def _place(self, module: str, item: str | None, node: ast.expr) -> ast.expr:
         if item is None:
             raise LinkError(f"{self.module.name}: a module as a value: {ast.unparse(node)}")
-        home = self.program.home.get((module, item))
-        if home is None:
+        homes = self.program.home.get((module, item))
+        if homes is None:
             raise LinkError(f"{self.module.name}: {ast.unparse(node)} is not there")
-        if home != self.file:
+        if self.file not in homes:
             self.resident = self.resident or self.file != ENTRY
         found = ast.parse(self.names.place((module, item), self.file), mode="eval").body
         if isinstance(node, ast.Name | ast.Attribute) and isinstance(found, ast.Name):
@@ -800,8 +852,8 @@ class _Rename(ast.NodeTransformer):
             node.args[0] = ast.Constant(self.names.arguments[0])  # only a repr would show it
         keywords = [(keyword.arg, self.visit(keyword.value)) for keyword in node.keywords]
         if _called(node) == "isinstance":
-            kinds = {self.program.home.get(item, ENTRY) for item in self.program._uses(self.module, node.args[1])}
-            if kinds - {ENTRY, self.file}:
+            uses = set(self.program._uses(self.module, node.args[1]))
+            if any(ENTRY not in self.program.home[item] for item in uses):
                 raise LinkError(f"{self.module.name}: {ast.unparse(node)}: a class that is loaded twice is two classes")
         func = node.func
         if isinstance(func, ast.Attribute) and func.attr in self.program.methods and not _of_module(func, self.module):

@@ -111,7 +111,8 @@ def compile_firmware(folder: Path, more: Mapping[str, Path] | None = None) -> Co
     for source in sorted(linked.rglob("*.py")):
         name = str(source.relative_to(linked))
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        sizes[name.removesuffix(".py")] = _compile(program, source, name, (folder / name).with_suffix(".mpy"))
+        # What a traceback calls it is its name as a module: one name less to keep.
+        sizes[name.removesuffix(".py")] = _compile(program, source, source.stem, (folder / name).with_suffix(".mpy"))
     for name, source in ({name: sources / f"{name}.py" for name in BOARD_MODULES} | dict(more or {})).items():
         _compile(program, source, f"{name}.py", folder / f"{name}.mpy")
     return Compiled(folder, sizes)
