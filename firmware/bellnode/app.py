@@ -45,6 +45,10 @@ class App:
     def _begin(self, found, folder, store, loaded, record):
         self._stopping = False
         self.again = False  # True if the bell has to start again when run() is over
+        # First, while there is room: a whole sector of the ring is read at once.
+        self._journal = journal.events(folder, board.journal_partition())
+        kept, faulty = memory.load_events(self._journal)
+        gc.collect()
         self._starts = record
         boot, crash, faults = record.begin(board.random(16), board.unique())
         settled, errors, trial, given_up = loaded
@@ -54,7 +58,6 @@ class App:
         self._folder = folder
         self._board = board.Board(self.stop, settled)
         self._settings = found
-        self._journal = journal.events(folder, self._board.journal_partition())
         self._topics = [bellwire.join(found.site, found.bell_id, leaf) for leaf in ("up", "down", "status")]
         self._keys = {0: found.key}
         self._node = node.start(found.kind, settled, boot, crash, len(found.brokers), self._board.now_ms())
@@ -82,7 +85,6 @@ class App:
         if errors:
             faults += ("settings",)
         self._feed(("remembered",) + memory.Memory(folder).load())
-        kept, faulty = memory.load_events(self._journal)
         if faulty:
             faults += ("journal",)
         self._feed(("loaded", kept, faults))

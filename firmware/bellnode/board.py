@@ -315,16 +315,17 @@ class Board:
             found["heap"] = min(free, max([region[2] for region in regions])) if regions else free
         return found
 
-    @seldom("wires")
-    def journal_partition(self):
-        """The flash partition of the journal, a raw block device; None if the chip's table has none of that name."""
-        import esp32  # noqa: PLC0415
 
-        try:
-            found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="journal")
-        except (OSError, AttributeError):
-            return None
-        return found[0] if found else None
+@seldom("start")
+def journal_partition():
+    """The flash partition of the journal, a raw block device; None if the chip's table has none of that name."""
+    import esp32  # noqa: PLC0415
+
+    try:
+        found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="journal")
+    except (OSError, AttributeError):
+        return None
+    return found[0] if found else None
 
 
 @seldom("start")

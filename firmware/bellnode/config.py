@@ -15,8 +15,8 @@ from binascii import a2b_base64
 from collections import namedtuple
 
 import bellwire
-from bellnode import settings
-from bellnode.settings import Broker  # noqa: F401 -- what `brokers` holds
+from bellnode import brokers
+from bellnode.brokers import Broker  # noqa: F401 -- what `brokers` holds
 
 SELDOM = "start"  # see `loan`
 
@@ -87,8 +87,8 @@ def parse(data, path=FILE):
         ders[0],
         ders[1],
         ders[2],
-        _listed(settings.read_brokers, found.get("brokers"), path, "brokers", _AGAIN),
-        _listed(settings.read_wifi, found.get("wifi", []), path, "wifi", "Correct it or take it out."),
+        _listed(brokers.read_brokers, found.get("brokers"), path, "brokers", _AGAIN),
+        _listed(brokers.read_wifi, found.get("wifi", []), path, "wifi", "Correct it or take it out."),
         silent,
     )
 
@@ -101,7 +101,7 @@ def chosen(found, settled):
 
 
 def _binary(found, name, path):
-    value = found.get(name)
+    value = found.pop(name, None)  # it is long, and not needed twice
     if not isinstance(value, str) or not value:
         raise ConfigError(f'{path}: "{name}" is missing. {_AGAIN}')
     try:
