@@ -22,12 +22,14 @@ from bellnode import (
     settings,
     staged,
     starts,
+    tls,
     watch,
     wifi,
 )
 from bellnode.link import Link
 from bellnode.loan import give_back, keep, seldom
 
+_CPYTHON = sys.implementation.name == "cpython"
 FAILED_MS = 100  # after a turn of the loop that met a fault
 IDLE_MS = 1000  # the loop turns at least once a second: for the network's state and the clock's wrap
 
@@ -36,19 +38,17 @@ class App:
     """One bell. Made inside the running loop.
 
     found: config.Config. store: what staged.Staged is made of; loaded: what its load() gave. record: starts.Starts, not begun yet.
+    events: what _events() gave.
     """
 
     def __init__(self, *given):
         self._begin(*given)
 
     @seldom("start")
-    def _begin(self, found, folder, store, loaded, record):
+    def _begin(self, found, folder, store, loaded, record, events):
         self._stopping = False
         self.again = False  # True if the bell has to start again when run() is over
-        # First, while there is room: a whole sector of the ring is read at once.
-        self._journal = journal.events(folder, board.journal_partition())
-        kept, faulty = memory.load_events(self._journal)
-        gc.collect()
+        self._journal, kept, faulty = events
         self._starts = record
         boot, crash, faults = record.begin(board.random(16), board.unique())
         settled, errors, trial, given_up = loaded
@@ -399,20 +399,32 @@ async def _main(*given):
     return app.again
 
 
+@seldom("start")
+def _events(folder):
+    """(journal, records that can be sent, faulty)"""
+    events = journal.events(folder, board.journal_partition())
+    return (events,) + memory.load_events(events)
+
+
 def main(folder="."):
     """Run the bell whose config.json is in `folder`. Ends with status 2 and one line if it cannot be used."""
     keep("start")
+    # First, while there is room: a whole sector of the ring is read at once.
+    events = _events(folder)
+    gc.collect()
     try:
         found = config.read(folder + "/" + config.FILE)
     except config.ConfigError as fault:
         print(f"bell: {fault}")
         sys.exit(2)
+    if not _CPYTHON:  # while there is room in one piece
+        found = config.prepared(found, tls.context(found))
     store = (folder, found.kind, found.silent)
     loaded = staged.Staged(*store).load()
     found = config.chosen(found, loaded[0])
     record = starts.Starts(folder, [password for _, password in found.wifi])
     try:
-        again = asyncio.run(_main(found, folder, store, loaded, record))
+        again = asyncio.run(_main(found, folder, store, loaded, record, events))
     except KeyboardInterrupt:
         return
     except Exception as fault:  # nothing else catches it: note it, and start again

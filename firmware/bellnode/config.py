@@ -24,9 +24,9 @@ FILE = "config.json"
 FILE_BYTES_MAX = 16384  # an enrolment file is 3 to 5 kB; more than this would not fit an ESP32's heap twice
 
 # key: 32 bytes; ca_der, cert_der, key_der: DER bytes; brokers: tuple of Broker; wifi: tuple of (ssid, password);
-# silent: bool.
+# silent: bool. context: a TLS context made of the three, or None.
 Config = namedtuple(
-    "Config", ("bell_id", "site", "kind", "key", "ca_der", "cert_der", "key_der", "brokers", "wifi", "silent")
+    "Config", ("bell_id", "site", "kind", "key", "ca_der", "cert_der", "key_der", "brokers", "wifi", "silent", "context")
 )
 
 
@@ -90,6 +90,7 @@ def parse(data, path=FILE):
         _listed(brokers.read_brokers, found.get("brokers"), path, "brokers", _AGAIN),
         _listed(brokers.read_wifi, found.get("wifi", []), path, "wifi", "Correct it or take it out."),
         silent,
+        None,
     )
 
 
@@ -97,7 +98,12 @@ def chosen(found, settled):
     """The Config with the brokers and networks of the Settings, where they name any."""
     brokers = found.brokers if settled.brokers is None else settled.brokers
     wifi = found.wifi if settled.wifi is None else settled.wifi
-    return Config(*(found[:7] + (brokers, wifi, settled.silent)))
+    return Config(*(found[:7] + (brokers, wifi, settled.silent, found.context)))
+
+
+def prepared(found, context):
+    """The Config with a TLS context in the place of what it was made of, which is long."""
+    return Config(*(found[:4] + (None, None, None) + found[7:10] + (context,)))
 
 
 def _binary(found, name, path):

@@ -73,7 +73,7 @@ class Dialler:
 
             self._dial = tls_cpython.dialler(config)
         else:
-            self._context = context(config)
+            self._context = config.context or context(config)
         self._names = names
         self._address = None
         self.reached = False  # True if something at the other end of the last open() spoke, if only to refuse

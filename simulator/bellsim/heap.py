@@ -115,7 +115,8 @@ async def _trial(it: Bench, dispatcher: Dispatcher, bell: Bell, chip: Chip, heap
             fault = story.exception()
             if not isinstance(fault, SimulatorError | ConnectionError):
                 raise fault if fault is not None else AssertionError
-            why = why or str(fault).rpartition("\n")[2].strip()[:100]
+            # Its last line is the UART's last; if that is blank, the story broke off all the same.
+            why = why or str(fault).rpartition("\n")[2].strip()[:100] or str(fault).partition("\n")[0][:100]
     finally:
         for task in (story, watch):
             task.cancel()
