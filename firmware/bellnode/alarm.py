@@ -37,8 +37,8 @@ RUNGS = ("idle", "sending", "not_delivered", "stored", "presented", "acknowledge
 DELIVERED = ("stored", "presented", "acknowledged", "dispatched")
 
 # (rung, sign): next rung. Signs: press · late (DELIVERY_MS are over) · a receipt's stage or refused · clear (shown long
-# enough) · gone (the gateway no longer names it). An idle rung takes stages: the gateway remembers what a restarted bell
-# has forgotten.
+# enough) · gone (the gateway no longer names it). An idle rung takes stages: the gateway remembers what a
+# restarted bell has forgotten.
 TABLE = Table(
     "an alarm that is {!r} cannot take {!r}",
     """

@@ -37,8 +37,8 @@ IDLE_MS = 1000  # the loop turns at least once a second: for the network's state
 class App:
     """One bell. Made inside the running loop.
 
-    found: config.Config. store: what staged.Staged is made of; loaded: what its load() gave. record: starts.Starts, not begun yet.
-    events: what _events() gave.
+    found: config.Config. store: what staged.Staged is made of; loaded: what its load() gave. record: starts.Starts, not
+    begun yet. events: what _events() gave.
     """
 
     def __init__(self, *given):

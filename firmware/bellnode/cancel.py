@@ -62,9 +62,9 @@ def step(state, given, now_ms):
     kind = given[0]
     if kind not in ("press", "turn", "go", "cancel", "tick"):
         raise ValueError(f"a cancel window takes press, turn, go, cancel and tick, not {kind!r}")
-    if not state.window_ms and state.phase == "idle" and kind != "cancel":
-        if kind != "press" or now_ms >= given[2]:
-            return state, () if kind == "tick" else (given,)
+    windowless = not state.window_ms and state.phase == "idle" and kind != "cancel"
+    if windowless and (kind != "press" or now_ms >= given[2]):
+        return state, () if kind == "tick" else (given,)
     return _step(state, given, now_ms)
 
 

@@ -26,7 +26,8 @@ FILE_BYTES_MAX = 16384  # an enrolment file is 3 to 5 kB; more than this would n
 # key: 32 bytes; ca_der, cert_der, key_der: DER bytes; brokers: tuple of Broker; wifi: tuple of (ssid, password);
 # silent: bool. context: a TLS context made of the three, or None.
 Config = namedtuple(
-    "Config", ("bell_id", "site", "kind", "key", "ca_der", "cert_der", "key_der", "brokers", "wifi", "silent", "context")
+    "Config",
+    ("bell_id", "site", "kind", "key", "ca_der", "cert_der", "key_der", "brokers", "wifi", "silent", "context"),
 )
 
 

@@ -17,8 +17,8 @@ Row = namedtuple(
 
 DARK = (0, 0, 0)
 
-# A state's row: its name, then the fields of Row. Colours in hex; "*" is steady, "-" is None. One text, which stays in a
-# bell's flash. First the rungs of `alarm`:
+# A state's row: its name, then the fields of Row. Colours in hex; "*" is steady, "-" is None. One text, which stays in
+# a bell's flash. First the rungs of `alarm`:
 #     sending        amber, quick even blink: at work
 #     not_delivered  red, hectic: nobody has it, run
 #     stored         white, one slow flash
@@ -59,7 +59,7 @@ disarmed - - - - * - 2500:100,100,100,700 - -
 confirm - - - - * - 2500:60,940 - -
 refuse - - - - * - 400:600,400 - -
 trouble - - - - * - 600:200,200,200,400 - -
-"""
+"""  # noqa: E501 -- a state, a line
 
 
 class _Table:

@@ -1,4 +1,4 @@
-"""Code that is in memory only while somebody needs it. MicroPython runs a module in place, so loading it takes a moment.
+"""Code that is in memory only while somebody needs it. MicroPython runs a module in place: to load it takes a moment.
 
     borrow(name)    the module for one use: whoever asks keeps it in a variable, and it is gone when he is done
     hold(name)      the module from now on always there: what the settings ask for must not have to be loaded in need

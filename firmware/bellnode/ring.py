@@ -12,6 +12,7 @@ half-done erase can make a header again. A copy keeps its record's number, and t
 
 from binascii import crc32
 
+from bellnode.loan import seldom
 from bellnode.outbox import ALARMS
 from bellnode.ring_format import (
     BLANK,
@@ -33,7 +34,6 @@ from bellnode.ring_format import (
     slot,
     slots,
 )
-from bellnode.loan import seldom
 
 SECTORS_MIN = 4  # one in use, two erased, one to be erased next
 AHEAD = 2  # erased sectors in store: a burst of 42 presses and more finds room before the loop gets to an erase

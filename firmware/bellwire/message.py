@@ -48,7 +48,8 @@ def fields(kind):
 
 def choices(kind, name):
     """The texts that a key may have."""
-    return tuple([rule for key, rule, _ in fields(kind) if key == name][0].split("|"))
+    rules = {key: rule for key, rule, _ in fields(kind)}
+    return tuple(rules[name].split("|"))
 
 
 FIELDS = {kind: fields(kind) for kind in _SPEC}

@@ -30,15 +30,13 @@ LOANS = "bellnode.loan"
 LOAN_CALLS = ("borrow", "hold")  # their argument, a literal, names a module
 INTERN_CHARS_MAX = 10  # a longer text costs an object for each place where it stands
 # Names of machine, network, esp32 and neopixel: an object of theirs may be asked for them.
-BOARD = frozenset(
-    """
-    ADC ATTN_11DB AP_IF HEAP_DATA IN IRQ_FALLING IRQ_RISING NeoPixel OPEN_DRAIN OUT PM_NONE PULL_DOWN PULL_UP PWM
-    Partition Pin STA_IF TYPE_APP TYPE_DATA WDT WDT_RESET WLAN active atten block_size bpp config connect disconnect
-    duty_u16 erase feed fill find freq handler idf_heap_info info ioctl irq isconnected label mode on_quit pull
-    read_uv readblocks reset reset_cause scan status subtype timeout timing trigger type unique_id value write
-    writeblocks
-    """.split()
-)
+_BOARD = """
+ADC AP_IF ATTN_11DB HEAP_DATA IN IRQ_FALLING IRQ_RISING NeoPixel OPEN_DRAIN OUT PM_NONE PULL_DOWN PULL_UP PWM
+Partition Pin STA_IF TYPE_APP TYPE_DATA WDT WDT_RESET WLAN active atten block_size bpp config connect disconnect
+duty_u16 erase feed fill find freq handler idf_heap_info info ioctl irq isconnected label mode on_quit pull read_uv
+readblocks reset reset_cause scan status subtype timeout timing trigger type unique_id value write writeblocks
+"""
+BOARD = frozenset(_BOARD.split())
 _BUILTIN = frozenset(dir(builtins)) | {"const"}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -109,7 +107,7 @@ class _Fold(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if isinstance(node.ctx, ast.Load) and node.id in self.known:
-            return ast.copy_location(ast.Constant(self.known[node.id]), node)
+            return ast.copy_location(ast.Constant(self.known[node.id]), node)  # type: ignore[arg-type]
         return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
@@ -121,12 +119,14 @@ class _Fold(ast.NodeTransformer):
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         self.generic_visit(node)
         value = _value(node)
-        return node if value is None else ast.copy_location(ast.Constant(value[0]), node)
+        return node if value is None else ast.copy_location(ast.Constant(value[0]), node)  # type: ignore[arg-type]
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
         value = _value(node)
-        return node if value is None or not isinstance(value[0], int) else ast.copy_location(ast.Constant(value[0]), node)
+        return (
+            node if value is None or not isinstance(value[0], int) else ast.copy_location(ast.Constant(value[0]), node)
+        )
 
     def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt]:
         self.generic_visit(node)
@@ -265,7 +265,9 @@ class _Program:
                     module.foreign[alias.asname or alias.name] = ast.Import([alias])
             return
         package = module.name.split(".")[0]
-        source = (f"{package}.{statement.module}" if statement.module else package) if statement.level else statement.module
+        source = (
+            (f"{package}.{statement.module}" if statement.module else package) if statement.level else statement.module
+        )
         assert source is not None
         for alias in statement.names:
             name = alias.asname or alias.name
@@ -314,7 +316,7 @@ class _Program:
                 if isinstance(node, ast.Call) and _called(node) in LOAN_CALLS and module.name != LOANS:
                     if not node.args or not isinstance(node.args[0], ast.Constant):
                         raise LinkError(f"{module.name}: {ast.unparse(node)}: a loan names its module by a literal")
-                    found.add(f"bellnode.{node.args[0].value}")
+                    found.add(f"bellnode.{node.args[0].value!s}")
         unknown = found - set(self.modules)
         if unknown:
             raise LinkError(f"borrowed, and not there: {', '.join(sorted(unknown))}")
@@ -322,7 +324,7 @@ class _Program:
 
     def _marked(self) -> dict[Item, str]:
         """What is marked as seldom, and all of a module that is lent by its name: item -> file. Takes the marks off."""
-        found = {}
+        found: dict[Item, str] = {}
         for module in self.modules.values():
             if module.group:
                 found |= {(module.name, name): f"bellnode.{module.group}" for name in module.defs}
@@ -461,9 +463,9 @@ class _Program:
             done = []
             for statement in [*module.body, *(module.defs[item][0] for item in mine if "." in item)]:
                 defined = _defines(statement)
-                if "." not in "".join(defined) and not [item for item in mine if module.defs[item].count(statement)]:
-                    if defined or file != ENTRY:
-                        continue
+                here = any(statement in module.defs[item] for item in mine)
+                if not here and (defined or file != ENTRY):
+                    continue
                 used = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
                 for alias, imported in module.foreign.items():
                     text = ast.unparse(imported)
@@ -490,16 +492,17 @@ def _texts(body: Iterable[ast.stmt]) -> Iterator[ast.Constant]:
     for statement in body:
         pieces = {id(part) for node in ast.walk(statement) if isinstance(node, ast.JoinedStr) for part in node.values}
         for node in ast.walk(statement):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in pieces:
-                if len(node.value) > INTERN_CHARS_MAX:
-                    yield node
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in pieces:
+                continue
+            if len(node.value) > INTERN_CHARS_MAX:
+                yield node
 
 
 def _shared_texts(body: list[ast.stmt]) -> list[str]:
     """Those that stand in several places: one object and a name for it cost less than an object for each place."""
     found: dict[str, int] = {}
     for node in _texts(body):
-        found[node.value] = found.get(node.value, 0) + 1
+        found[str(node.value)] = found.get(str(node.value), 0) + 1
     return sorted(text for text, times in found.items() if times > 1)
 
 
@@ -543,7 +546,7 @@ class _Through(ast.NodeTransformer):
         if isinstance(node.value, ast.Name) and isinstance(node.ctx, ast.Load):
             found = self.known.get(node.value.id, {})
             if node.attr in found:
-                return ast.copy_location(ast.Constant(found[node.attr]), node)
+                return ast.copy_location(ast.Constant(found[node.attr]), node)  # type: ignore[arg-type]
         return node
 
 
@@ -596,7 +599,13 @@ def _defines(statement: ast.stmt) -> list[str]:
 
 
 def _called(node: ast.Call) -> str:
-    return node.func.id if isinstance(node.func, ast.Name) else node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    return (
+        node.func.id
+        if isinstance(node.func, ast.Name)
+        else node.func.attr
+        if isinstance(node.func, ast.Attribute)
+        else ""
+    )
 
 
 # --- names
@@ -831,7 +840,11 @@ class _Rename(ast.NodeTransformer):
         return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        if isinstance(node.value, ast.Name) and node.value.id not in self.local and node.value.id in self.module.aliases:
+        if (
+            isinstance(node.value, ast.Name)
+            and node.value.id not in self.local
+            and node.value.id in self.module.aliases
+        ):
             source, name = self.module.aliases[node.value.id]
             if name is None:
                 return self._place(*self.program._resolved(source, node.attr), node)
@@ -914,7 +927,11 @@ class _Rename(ast.NodeTransformer):
         self._in_class = True
         body = []
         for statement in node.body:
-            if isinstance(statement, ast.FunctionDef) and not statement.name.startswith("__") and statement.name not in self.program.asked:
+            if (
+                isinstance(statement, ast.FunctionDef)
+                and not statement.name.startswith("__")
+                and statement.name not in self.program.asked
+            ):
                 continue
             if isinstance(statement, ast.Assign):
                 for target in statement.targets:
@@ -924,7 +941,7 @@ class _Rename(ast.NodeTransformer):
                 body.append(statement)
             else:
                 body.append(self.visit(statement))
-        node.body = body or [ast.Pass()]
+        node.body = list(body) or [ast.Pass()]
         self._in_class = False
         return node
 
@@ -951,7 +968,9 @@ class _Rename(ast.NodeTransformer):
         inner = [
             node
             for node in ast.walk(function)
-            if isinstance(node, ast.ListComp | ast.DictComp | ast.GeneratorExp | ast.SetComp | ast.Lambda | ast.FunctionDef)
+            if isinstance(
+                node, ast.ListComp | ast.DictComp | ast.GeneratorExp | ast.SetComp | ast.Lambda | ast.FunctionDef
+            )
             and node is not function
         ]
         hidden = {id(part) for node in inner for part in ast.walk(node)}
