@@ -16,6 +16,7 @@ import ast
 import builtins
 import copy
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -1006,3 +1007,13 @@ class _Rename(ast.NodeTransformer):
 
     def visit_Global(self, node: ast.Global) -> ast.stmt:
         raise LinkError(f"{self.module.name}: {ast.unparse(node)}: the linker knows no global statement")
+
+
+def main(given: list[str]) -> None:
+    """`python -m bellsim.linker FIRMWARE OUT`: link the packages in one folder into another."""
+    source, out = Path(given[0]), Path(given[1])
+    link({package: source / package for package in ("bellwire", "bellnode")}).write(out)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
