@@ -29,3 +29,19 @@ def test_a_mark_changes_nothing():
     loan.keep("some")
     loan.give_back("some")
     assert doubled(21) == 42
+
+
+def test_in_an_image_what_is_kept_stays_until_it_is_given_back():
+    was = loan._LINKED, loan._CPYTHON
+    sys.modules.pop(NAME, None)
+    try:
+        loan._LINKED = True
+        loan.keep("keypad")
+        assert NAME in sys.modules
+        loan._LINKED, loan._CPYTHON = False, False
+        loan.give_back("keypad")
+        assert NAME not in sys.modules
+        loan.give_back("keypad")
+    finally:
+        loan._LINKED, loan._CPYTHON = was
+        loan.hold("keypad")
