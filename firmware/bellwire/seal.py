@@ -15,16 +15,32 @@ _BLOCK_BYTES = 64
 # The two pads of RFC 2104 as one integer each: one exclusive-or instead of 64 steps of the interpreter.
 _INNER = int.from_bytes(b"\x36" * _BLOCK_BYTES, "big")
 _OUTER = int.from_bytes(b"\x5c" * _BLOCK_BYTES, "big")
+# The halves of a key's HMAC, where a hash can be copied (CPython): a gateway needs a key at every message of its bell.
+# As many as a large district has bells.
+KEYS_MAX = 4096
+_kept = {}
+
+
+def _halves(key):
+    kept = _kept.get(key)
+    if kept is None:
+        padded = int.from_bytes(key + bytes(_BLOCK_BYTES - len(key)), "big")
+        inner = hashlib.sha256((padded ^ _INNER).to_bytes(_BLOCK_BYTES, "big"))
+        outer = hashlib.sha256((padded ^ _OUTER).to_bytes(_BLOCK_BYTES, "big"))
+        if not hasattr(inner, "copy"):
+            return inner, outer
+        if len(_kept) >= KEYS_MAX:
+            _kept.clear()
+        kept = _kept[key] = (inner, outer)
+    return kept[0].copy(), kept[1].copy()
 
 
 def hmac_sha256(key, data):
     """HMAC-SHA256 of `data` (bytes) under `key` (bytes, at most 64): 32 bytes. RFC 2104."""
     if len(key) > _BLOCK_BYTES:
         raise ValueError("the key is {} bytes, at most {}".format(len(key), _BLOCK_BYTES))
-    padded = int.from_bytes(key + bytes(_BLOCK_BYTES - len(key)), "big")
-    inner = hashlib.sha256((padded ^ _INNER).to_bytes(_BLOCK_BYTES, "big"))
+    inner, outer = _halves(key)
     inner.update(data)
-    outer = hashlib.sha256((padded ^ _OUTER).to_bytes(_BLOCK_BYTES, "big"))
     outer.update(inner.digest())
     return outer.digest()
 

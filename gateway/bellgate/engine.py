@@ -20,7 +20,8 @@ import structlog
 from bellgate.clock import Clock, ClockMark
 from bellgate.core.trouble import FALLING, kind_of
 from bellgate.errors import StoreError
-from bellgate.lanes import Lanes, Target
+from bellgate.lane import Target
+from bellgate.lanes import Lanes
 from bellgate.pipeline import Pipeline
 from bellgate.store import Store, Tx, deliveries, dues, facts, incidents, members, troubles
 from bellgate.store.base import Row
@@ -108,9 +109,11 @@ class Engine:
 
     async def stop(self, deadline_s: float = 5.0) -> None:
         """Finish what is in flight, at most so long; what is left is in the table for the next start."""
-        self._lanes.stopping = True
+        until_s = time.monotonic() + deadline_s
+        self._lanes.stop()
         await _end(self._loops, 0.0)
-        await _end(self._tasks, deadline_s)
+        await self._lanes.finish(deadline_s)
+        await _end(self._tasks, until_s - time.monotonic())
         await self._lanes.close(deadline_s)
 
     def alive(self) -> bool:

@@ -7,8 +7,10 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import ParamSpec, TypeVar
 
 import structlog
 
@@ -31,12 +33,15 @@ AGAIN_S = 60.0  # after a failure: a full or missing disk does not change faster
 SAID_BY = "gateway"
 _KINDS = ("checkpoint_failing", "backup_failing", "retention_failing", "disk_low", "disk_readonly", "record_failing")
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class _Job:
-    """next_s: monotonic seconds. trouble: what a failure is called, or None if nobody needs to know."""
+    """next_s: steady seconds. trouble: what a failure is called, or None if nobody needs to know."""
 
     name: str
     work: Callable[[], Awaitable[None]]
@@ -46,7 +51,7 @@ class _Job:
 
 
 class Housekeeping:
-    """`run` in the event loop; what takes time goes to a thread."""
+    """`run` in the event loop; what takes time goes to a thread of its own."""
 
     def __init__(
         self,
@@ -56,12 +61,20 @@ class Housekeeping:
         clock: Timekeeper,
         authority: Authority,
         move_broker: Callable[[bool, list[Bell]], Awaitable[bool]],
+        steady_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """move_broker(into_memory, bells) -> True if it was moved; see `BrokerWatch.shelter`."""
+        """move_broker(into_memory, bells) -> True if it was moved; see `BrokerWatch.shelter`.
+
+        steady_s: what says when a job is due; a simulation has its own.
+        """
         self._store, self._pipeline, self._config, self.clock = store, pipeline, config, clock
         self._authority = authority
         self._writer = checkpoints.Writer(config.checkpoint_dir, config.gateway.id, authority)
         self._move_broker = move_broker
+        self._steady_s = steady_s
+        # Always the same one: memory that a thread has used stays with it, and each of the event loop's common threads
+        # would keep what one backup takes, some 4 MB, as its turn comes.
+        self._hand = ThreadPoolExecutor(1, "housekeeping")
         self._bells: list[Bell] = []
         self._noted = False
         self._open: dict[str, troubles.Said] = {}
@@ -82,10 +95,15 @@ class Housekeeping:
     async def run(self) -> None:
         """For ever."""
         while True:
-            for job in self._jobs:
-                if time.monotonic() >= job.next_s:
-                    job.next_s = time.monotonic() + await self._carry_out(job)
+            await self.look()
             await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Do what is due now."""
+        for job in self._jobs:
+            if self._steady_s() >= job.next_s:
+                again_s = await self._carry_out(job)
+                job.next_s = self._steady_s() + again_s
 
     async def _carry_out(self, job: _Job) -> float:
         """When to do it again, in seconds."""
@@ -128,6 +146,10 @@ class Housekeeping:
         else:
             self._open[kind] = detail
 
+    async def _aside(self, work: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+        """`work`, while the event loop goes on."""
+        return await asyncio.get_running_loop().run_in_executor(self._hand, partial(work, *args, **more))
+
     # Jobs
 
     async def _know(self) -> None:
@@ -143,16 +165,16 @@ class Housekeeping:
             await self._say("record_failing", "record", None)
         await self._note_settings()
         head, at_ms = await self._store.read(audit.head), self.clock.now_ms()
-        if await asyncio.to_thread(self._writer.due, head, at_ms):
+        if await self._aside(self._writer.due, head, at_ms):
             said = {True: "synchronised", False: "unsynchronised", None: "unknown"}[self.clock.synchronised()]
-            await asyncio.to_thread(self._writer.write, head, at_ms, said)
+            await self._aside(self._writer.write, head, at_ms, said)
         self.checkpoint_ms = at_ms
 
     async def _note_settings(self) -> None:
         """Which gateway.toml is in force stands in the record: its digest, when it is another one than before."""
         if self._noted:
             return
-        digest = hashlib.sha256(await asyncio.to_thread(self._config.path.read_bytes)).hexdigest()
+        digest = hashlib.sha256(await self._aside(self._config.path.read_bytes)).hexdigest()
         at_ms, name = self.clock.now_ms(), f"{SETTINGS_FACT}/{self._config.gateway.id}"
 
         def note(tx: Tx) -> None:
@@ -168,17 +190,17 @@ class Housekeeping:
         """One backup, if the newest is old enough; then those that may go are removed."""
         if not self._config.store.url.startswith("sqlite:"):
             return  # pg_dump's work; the doctor says so
-        there = await asyncio.to_thread(backups.listed, self._config.backup_dir)
+        there = await self._aside(backups.listed, self._config.backup_dir)
         self.backup_ms = there[-1].made_ms if there else None
         at_ms = self.clock.now_ms()
         age_ms = None if self.backup_ms is None else at_ms - self.backup_ms
         if age_ms is not None and 0 <= age_ms < self._config.backup.every_s * 1000:
             return
         began_s = time.monotonic()
-        made = await asyncio.to_thread(backups.make, self._config, self._authority, at_ms)
+        made = await self._aside(backups.make, self._config, self._authority, at_ms)
         self.backup_took_s = time.monotonic() - began_s
         self.backup_ms = made.made_ms
-        gone = await asyncio.to_thread(backups.rotate, self._config)
+        gone = await self._aside(backups.rotate, self._config)
         _log.info("backup_made", folder=str(made.folder), took_ms=round(self.backup_took_s * 1000), removed=gone)
 
     async def retain(self) -> None:
@@ -187,7 +209,7 @@ class Housekeeping:
         last = await self._store.read(lambda tx: facts.get(tx, RETENTION_FACT))
         if last is not None and 0 <= now_ms - int(last) < RETENTION_EVERY_MS:
             return
-        size = await asyncio.to_thread(figures.size_bytes, self._store)
+        size = await self._aside(figures.size_bytes, self._store)
         await self._store.write(lambda tx: figures.note_size(tx, size, now_ms))
         if self.clock.synchronised() is False:
             return  # tried again: a clock that follows nothing must not decide what is old
@@ -227,13 +249,13 @@ class Housekeeping:
 
     async def _look_at_disk(self) -> None:
         folder = self._config.data_dir
-        self.room = room = await asyncio.to_thread(disk.room, folder)
+        self.room = room = await self._aside(disk.room, folder)
         if room is None:
             return
         full = room.free < disk.FULL_BYTES or (
             self._pipeline.disk_fault and "full" in (self._pipeline.store_fault or "")
         )
-        if full and await asyncio.to_thread(disk.give_up_reserve, folder):
+        if full and await self._aside(disk.give_up_reserve, folder):
             _log.error("reserve_given_up", free_bytes=room.free)
         stuck = full or room.readonly or self._pipeline.disk_fault
         if stuck:
@@ -241,7 +263,7 @@ class Housekeeping:
         elif room.free >= disk.LOW_BYTES and not self._pipeline.counters()["waiting"]:
             await self._shelter(False)
         if not stuck:
-            await asyncio.to_thread(disk.keep_reserve, folder)
+            await self._aside(disk.keep_reserve, folder)
         if self._pipeline.disk_fault:
             return  # `store_failing` says it, and nothing more can be written down
         # In steps: each new text is a write, and a disk that fills moves every second.

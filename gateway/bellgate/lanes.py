@@ -1,4 +1,4 @@
-"""The way to each target: a lane of its own, so that a slow one delays no other.
+"""The way to each target: a lane of its own (see `lane`), so that a slow one delays no other.
 
 A lane holds a bounded number of deliveries in memory; the table holds the rest. What became of an attempt is written
 down with the next commit, and a killed gateway repeats at most what was sent and not yet written down.
@@ -7,16 +7,16 @@ down with the next commit, and a killed gateway repeats at most what was sent an
 import asyncio
 import contextlib
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
+from bellgate import log
 from bellgate.clock import Clock
 from bellgate.errors import StoreError, TargetError, TargetRefused, TargetWaits
+from bellgate.lane import Lane, Target
 from bellgate.store import Store, Tx, deliveries, troubles
 from bellgate.store.deliveries import Delivery, Mark
 
@@ -25,52 +25,12 @@ SENDING_MAX = 16
 # In memory for one target, 1.5 kB each; what is beyond it waits in the table.
 LANE_MAX = 2_000
 SEND_LEASE_MS = 120_000
-# At least and at most so many of one target are under way or not written down yet: a gateway that is killed sends
-# those again. In between an eighth of what waits, so that a storm is not held up.
-UNWRITTEN = (2, 64)
-# A target that takes longer than this to answer gets as many at once as it may: it is slow, not we.
-ROOM_S = 0.5
 WAIT_MS = 1_000  # a message that waits for an earlier one asks again after this
 DEAD_AFTER_MS = 24 * 3_600_000  # a day: by then people have been told by other ways, and the trouble list says so
 # A storm of failures is one line of the trouble list, counted again at most this often.
 SAID_S = 10.0
 
 _log = structlog.get_logger(__name__)
-
-
-class Target(Protocol):
-    """Somebody to whom messages are sent; see `bellgate.targets`."""
-
-    timeout_s: float
-    at_once: int
-    retry_max_s: float
-
-    async def send(self, delivery: Delivery) -> str | None:
-        """Send it once; what came back. Raises TargetError."""
-        ...
-
-    async def watch(self, say: Callable[[str, str, str | None], Awaitable[None]]) -> None:
-        """Runs beside the deliveries; say(kind, subject, detail) raises or (None) clears a line of the trouble list."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of connections."""
-        ...
-
-
-@dataclass(slots=True)
-class _Lane:
-    """The way to one target."""
-
-    name: str
-    target: Target
-    waiting: deque[Delivery] = field(default_factory=deque)
-    workers: int = 0
-    sending: int = 0
-    unwritten: int = 0  # sent, and not written down yet: a gateway that is killed now repeats these
-    room: asyncio.Event = field(default_factory=asyncio.Event)
-    failing: bool = False
-    said_s: float = 0.0  # when the trouble list was last told
 
 
 class Lanes:
@@ -88,10 +48,13 @@ class Lanes:
         self._clock = clock
         self._spawn = spawn
         self._tell = tell
-        self._lanes = {name: _Lane(name, target) for name, target in targets.items()}
-        self._held: dict[str, _Lane] = {}  # deliveries in memory, until what became of them is written down
+        self._lanes = {
+            name: Lane(name, target, min(SENDING_MAX, target.at_once), spawn, self._over, self._hurry)
+            for name, target in targets.items()
+        }
+        self._held: dict[str, Lane] = {}  # deliveries in memory, until what became of them is written down
         self._marks: list[Mark] = []
-        self._marks_fail = False
+        self._notes: list[dict[str, Any]] = []  # for the log, written together with the marks
         self._hurried = False  # a job that takes the marks along has been handed in
         self._writing_marks = False
         self.stopping = False
@@ -130,8 +93,19 @@ class Lanes:
             if lane is not None and (room := LANE_MAX - len(lane.waiting)) > 0:
                 self.offer(await self._store.write(partial(_take, name, now_ms, room)))
 
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self.stopping = True
+        for lane in self._lanes.values():
+            lane.stopping = True
+
+    async def finish(self, deadline_s: float) -> None:
+        """Wait for what is under way, at most so long; what is not answered by then is in the table."""
+        await asyncio.gather(*(lane.finish(deadline_s) for lane in self._lanes.values()))
+
     async def close(self, deadline_s: float) -> None:
         """Write down what is known and let go of the targets. Nothing is under way any more."""
+        self._write_notes()
         if self._marks or self._writing_marks:
             # Written with the store's last commit; if even that fails, these are sent again under the same id.
             marks, self._marks = self._marks, []
@@ -145,6 +119,7 @@ class Lanes:
     def offer(self, made: list[Delivery]) -> None:
         """Give deliveries to their lanes; what has no room goes back to the table."""
         back: list[str] = []
+        taken: dict[str, Lane] = {}
         for delivery in made:
             lane = self._lanes.get(delivery.target)
             if lane is None or delivery.id in self._held:
@@ -154,70 +129,41 @@ class Lanes:
                 continue
             self._held[delivery.id] = lane
             lane.waiting.append(delivery)
-            if lane.workers < min(SENDING_MAX, lane.target.at_once):
-                lane.workers += 1
-                self._spawn(self._work(lane))
+            taken[lane.name] = lane
+        for lane in taken.values():
+            lane.pump()
         if back:
             try:
                 self._store.submit(lambda tx: deliveries.release(tx, back), lazily=True)
             except StoreError as error:  # then they wait for the end of their lease
                 _log.error("release_failed", count=len(back), reason=str(error))
 
-    async def _work(self, lane: _Lane) -> None:
-        try:
-            while lane.waiting and not self.stopping:
-                most = _unwritten_max(len(lane.waiting))
-                full = lane.sending + lane.unwritten >= most and not self._marks_fail
-                if full and (await self._make_room(lane) or not lane.waiting or lane.unwritten >= most):
-                    continue
-                lane.sending += 1
-                try:
-                    await self._attempt(lane, lane.waiting.popleft())
-                finally:
-                    lane.sending -= 1
-        finally:
-            lane.workers -= 1
-
-    async def _make_room(self, lane: _Lane) -> bool:
-        """Have it written down at once what was sent, not with the next commit; False if nothing came of it."""
-        if lane.unwritten and not self._hurried:
+    def _hurry(self) -> None:
+        if not self._hurried:
             self._hurried = True
             with contextlib.suppress(StoreError):
                 self._store.submit(_nothing)
-        lane.room.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ROOM_S):
-                await lane.room.wait()
-                return True
-        return False
 
-    async def _attempt(self, lane: _Lane, delivery: Delivery) -> None:
-        fault = proof = None
-        final = False
-        try:
-            async with asyncio.timeout(lane.target.timeout_s):
-                proof = await lane.target.send(delivery)
-        except TimeoutError:
-            fault = f"no answer within {lane.target.timeout_s:g} s"
-        except TargetWaits as error:
+    def _over(self, lane: Lane, delivery: Delivery, proof: str | None, error: Exception | None) -> None:
+        """What became of an attempt."""
+        fault = None if error is None else str(error)
+        if isinstance(error, TargetWaits):
             now_ms = self._clock.now_ms()
-            mark = Mark(delivery.id, "pending", delivery.attempts, now_ms, now_ms + WAIT_MS, str(error))
-            self._mark(mark)
+            self._mark(Mark(delivery.id, "pending", delivery.attempts, now_ms, now_ms + WAIT_MS, fault))
             return
-        except TargetRefused as error:
-            fault = str(error)
-            final = True
-        except TargetError as error:
-            fault = str(error)
-        except Exception as error:  # our own fault: the message is kept like any other that was not sent
-            _log.exception("send_fault", target=lane.name)
+        if isinstance(error, TimeoutError):
+            fault = f"no answer within {lane.target.timeout_s:g} s"
+        elif error is not None and not isinstance(error, TargetError):
+            # Our own fault: the message is kept like any other that was not sent.
+            _log.error("send_fault", target=lane.name, exc_info=error)
             fault = f"{type(error).__name__}: {error}"
         now_ms = self._clock.now_ms()
         attempts = delivery.attempts + 1
         if fault is None:
             self.sent += 1
+            took = {"attempts": attempts, "after_ms": now_ms - delivery.created_ms}
+            self._notes.append({"event": "sent", **_about(delivery), **took})
             self._mark(Mark(delivery.id, "delivered", attempts, now_ms, proof=proof))
-            _log.info("sent", **_about(delivery), attempts=attempts, after_ms=now_ms - delivery.created_ms)
             if lane.failing:
                 lane.failing = False
                 self._spawn(self._tell("target_failing", lane.name, None))
@@ -225,7 +171,7 @@ class Lanes:
             return
         self.failed += 1
         _log.warning("not_sent", **_about(delivery), attempts=attempts, reason=fault)
-        if final or now_ms - delivery.created_ms >= DEAD_AFTER_MS:
+        if isinstance(error, TargetRefused) or now_ms - delivery.created_ms >= DEAD_AFTER_MS:
             self._mark(Mark(delivery.id, "dead", attempts, now_ms, error=fault))
             about = "-" if delivery.incident_id is None else delivery.incident_id
             hours = (now_ms - delivery.created_ms) // 3_600_000
@@ -240,13 +186,13 @@ class Lanes:
             lane.said_s = now_s
             self._spawn(self._tell("target_failing", lane.name, fault))
 
-    async def _back(self, lane: _Lane) -> None:
+    async def _back(self, lane: Lane) -> None:
         """It answers again: what failed meanwhile need not sit out its time."""
         now_ms = self._clock.now_ms()
         with contextlib.suppress(StoreError):  # then each is tried again when its own time comes
             await self._store.write(lambda tx: deliveries.due_now(tx, lane.name, now_ms))
 
-    async def _watch(self, lane: _Lane) -> None:
+    async def _watch(self, lane: Lane) -> None:
         try:
             await lane.target.watch(self._tell)
         except Exception as error:  # our own fault: deliveries go on, and the operator knows that nobody watches
@@ -263,6 +209,7 @@ class Lanes:
     def _write_marks(self) -> None:
         """What became of the attempts rides on the next commit."""
         marks, self._marks = self._marks, []
+        self._write_notes()
         self._writing_marks = bool(marks)
         if not marks:
             return
@@ -277,28 +224,28 @@ class Lanes:
         except StoreError as error:
             self._marks_written(marks, error)
 
+    def _write_notes(self) -> None:
+        notes, self._notes = self._notes, []
+        if notes:
+            log.info_all(notes)
+
     def _marks_written(self, marks: list[Mark], result: Exception | None) -> None:
         self._hurried = False
-        self._marks_fail = result is not None  # then sending goes before bookkeeping
-        for lane in self._lanes.values():
-            lane.room.set()
         if result is not None:
             _log.error("marks_failed", count=len(marks), reason=str(result))
             self._marks = marks + self._marks
             asyncio.get_running_loop().call_later(1.0, self._write_marks)
-            return
-        for mark in marks:
-            if (lane_of := self._held.pop(mark.id, None)) is not None:
-                lane_of.unwritten -= 1
-        self._write_marks()
+        else:
+            for mark in marks:
+                if (lane_of := self._held.pop(mark.id, None)) is not None:
+                    lane_of.unwritten -= 1
+            self._write_marks()
+        for lane in self._lanes.values():
+            lane.written(failed=result is not None)
 
 
 def _take(target: str, now_ms: int, room: int, tx: Tx) -> list[Delivery]:
     return deliveries.take(tx, target, now_ms, SEND_LEASE_MS, room)
-
-
-def _unwritten_max(waiting: int) -> int:
-    return max(UNWRITTEN[0], min(UNWRITTEN[1], waiting // 8))
 
 
 def _nothing(tx: Tx) -> None:

@@ -1,68 +1,16 @@
-"""The gateway as a process: its log, its lock, its word to systemd."""
+"""The gateway as a process: its lock, its word to systemd."""
 
-import contextlib
 import fcntl
-import logging
+import gc
 import os
 import socket
 import sys
 from pathlib import Path
-from typing import IO, TextIO, cast
+from typing import IO
 
 import structlog
 
 from bellgate.errors import ConfigError
-
-
-class _Patient:
-    """Where log lines go. A line that cannot be written (a full disk, a pipe whose reader is gone) is lost, no more:
-    an alarm must not fail because of what is said about it."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-
-    def write(self, text: str) -> int:
-        with contextlib.suppress(OSError, ValueError):
-            return self._out.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self._out.flush()
-
-
-_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
-
-
-def set_up_log() -> None:
-    """One event a line on standard error: JSON for a journal, readable text for a terminal.
-
-    A traceback never shows the values of variables: keys of bells and passwords are among them.
-    """
-    last: structlog.types.Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
-    if sys.stderr.isatty():
-        last = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    plain: list[structlog.types.Processor] = [] if sys.stderr.isatty() else [_TRACEBACKS]
-    structlog.configure(
-        processors=[*shared, *plain, last],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Patient(sys.stderr))),
-        cache_logger_on_first_use=True,
-    )
-    # Libraries (uvicorn, asyncio, httpx) say through logging what they must; the same form for all.
-    handler = logging.StreamHandler(_Patient(sys.stderr))
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *plain, last],
-        )
-    )
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
 def hold_folder(data_dir: Path) -> IO[str]:
@@ -91,6 +39,20 @@ def hold_folder(data_dir: Path) -> IO[str]:
     file.write(f"{os.getpid()}\n")
     file.flush()
     return file
+
+
+# Python looks for garbage each time that 700 objects more were made than dropped; a group of presses makes more.
+GARBAGE = (20_000, 20, 50)
+# How long a thread that computes may keep the others waiting. Left at 5 ms, an alarm waits for a page that is drawn.
+SWITCH_S = 0.001
+
+
+def settle() -> None:
+    """Everything has started: what was loaded is never garbage and need not be looked through while a press waits."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
+    sys.setswitchinterval(SWITCH_S)
 
 
 def tell_systemd(text: str) -> None:

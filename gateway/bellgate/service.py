@@ -106,6 +106,7 @@ class Gateway:
             self._take,
             client_context(authority) if config.mqtt.tls else None,
             None if listening is None else int(listening),
+            self._read_over,
         )
         self._pipeline = pipeline = Pipeline(
             store, config, self._clock, session.publish, hub.publish, engine.wake, canary.keep
@@ -167,7 +168,10 @@ class Gateway:
     def _take(self, inbound: Inbound) -> None:
         if inbound.topic == self._canary.topic:
             self._heard = self._canary.read(inbound.payload) or self._heard
-        self._pipeline.take(inbound)
+        self._pipeline.gather(inbound)
+
+    def _read_over(self) -> None:
+        self._pipeline.take_gathered()
 
     async def _serve(self, app: Any, listener: socket.socket) -> None:
         settings = uvicorn.Config(
@@ -175,6 +179,7 @@ class Gateway:
             log_config=None,
             access_log=False,
             lifespan="off",
+            http="h11",  # it bounds what stands above a request; httptools, which is here for webhooks, does not
             server_header=False,
             proxy_headers=True,  # from a TLS proxy on this machine only, uvicorn's default
             limit_concurrency=CONNECTIONS_MAX,
@@ -246,6 +251,7 @@ async def run(config: Config) -> None:
         starting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await starting  # raises what kept it from starting
+        process.settle()
         await wanted
     wanted.cancel()
     process.tell_systemd("STOPPING=1")

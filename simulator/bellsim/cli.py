@@ -180,10 +180,17 @@ def _measured(
     measure: Callable[[Callable[[str], None]], Coroutine[Any, Any, dict[str, Any]]],
     as_json: bool,
     more: Callable[[dict[str, Any]], str] | None = None,
+    aside: bool = False,
 ) -> None:
-    """Run a measurement, show its figures; exit 1 if a goal was missed. more: text for people that follows them."""
+    """Run a measurement, show its figures; exit 1 if a goal was missed. more: text for people that follows them.
+    aside: it takes so long that its progress goes to standard error, with --json too."""
+
+    def say(text: str) -> None:
+        if aside or not as_json:
+            typer.echo(f"… {text}", err=aside)
+
     try:
-        result = _run(measure(lambda text: None if as_json else typer.echo(f"… {text}")))
+        result = _run(measure(say))
     except (AnsimbellError, ConnectionError) as error:  # the latter: a bell that ended in the middle
         if as_json:
             typer.echo(json.dumps({"ok": False, "error": str(error)}, ensure_ascii=False))
@@ -242,6 +249,21 @@ def year(
     from bellsim.year.year import measure  # noqa: PLC0415
 
     _measured(lambda say: measure(bells, days, seed, say), as_json)
+
+
+@app.command()
+def load(
+    bells: Annotated[int, typer.Option(min=10, max=20_000, help="How many.")] = 2_000,
+    hours: Annotated[float, typer.Option(min=0.2, max=744, help="By the gateway's clock, which is moved on.")] = 24,
+    seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="The same seed brings the same day.")] = 1,
+    store: Annotated[str, typer.Option(help="sqlite, or postgresql (must be installed).")] = "sqlite",
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the folder with settings, database and backups.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """A day of what many bells send, on a clock that is moved on: memory stays flat, and how the database grows."""
+    from bellsim.load.load import measure  # noqa: PLC0415
+
+    _measured(lambda say: measure(bells, hours, seed, store, say, keep), as_json, aside=True)
 
 
 @app.command()

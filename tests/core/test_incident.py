@@ -1,6 +1,6 @@
 """The handling axis: what is listed happens, anything else raises and changes nothing; some things never happen."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -298,3 +298,29 @@ def test_the_other_one_takes_over_the_heavier_of_both() -> None:
         step(incident, Absorbed(another("test", True), "이바다"), NOW_MS)
     with pytest.raises(NotAllowed, match="itself"):
         step(incident, Absorbed(incident, "이바다"), NOW_MS)
+
+
+NAMES = tuple(field.name for field in fields(Incident))
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=3))
+CASES = st.builds(Incident, **dict.fromkeys(NAMES, VALUES))
+
+
+@given(CASES, st.dictionaries(st.sampled_from(NAMES), VALUES))
+def test_changed_is_what_replace_makes(incident: Incident, changes: dict[str, object]) -> None:
+    before = replace(incident)
+    after = incident.changed(**changes)
+    assert after == replace(incident, **changes) and type(after) is Incident
+    assert incident == before and hash(after) == hash(replace(incident, **changes))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_changed_changes_the_one_field_that_is_named(name: str) -> None:
+    incident, mark = standing("acknowledged"), object()
+    after = incident.changed(**{name: mark})
+    assert [one for one in NAMES if getattr(after, one) != getattr(incident, one)] == [name]
+    assert getattr(after, name) is mark
+
+
+def test_changed_knows_no_other_field() -> None:
+    with pytest.raises(TypeError, match="nonsense"):
+        standing("received").changed(nonsense=1)

@@ -1,9 +1,11 @@
 """What an event means and when it happened, with the uncertainty said and nothing dropped."""
 
+from dataclasses import fields, replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellgate.core.signal import LATE_AFTER_MS, MEANINGS, TRANSIT_ERR_MS, read_event
+from bellgate.core.signal import LATE_AFTER_MS, MEANINGS, TRANSIT_ERR_MS, Signal, read_event
 from bellwire import MAX_INT, WHATS
 
 NOW_MS = 1_795_430_400_000
@@ -37,3 +39,15 @@ def test_unknown_age_is_late_and_has_no_bound() -> None:
 def test_the_bells_own_estimate_is_taken_with_its_uncertainty() -> None:
     signal = read(age_ms=None, t_ms=NOW_MS - 5, t_err_ms=40)
     assert (signal.occurred.at_ms, signal.occurred.err_ms, signal.occurred.source) == (NOW_MS - 5, 40, "bell")
+
+
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=3), st.just({"a": 1}))
+SIGNALS = st.builds(Signal, **{field.name: VALUES for field in fields(Signal)})
+
+
+@given(SIGNALS, st.integers())
+def test_numbered_is_what_replace_makes(signal: Signal, number: int) -> None:
+    before = replace(signal)
+    after = signal.numbered(number)
+    assert after == replace(signal, number=number) and type(after) is Signal and after.number == number
+    assert signal == before and after.info is signal.info

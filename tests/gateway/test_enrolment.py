@@ -84,6 +84,9 @@ def test_without_a_row_there_is_no_file(place, tmp_path, monkeypatch):
         store.read_now(lambda tx: None)
 
         class Tx:
+            def __init__(self):
+                self.memo = {}
+
             def one(self, *_):
                 return None
 

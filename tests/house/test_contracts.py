@@ -35,7 +35,7 @@ ROOMS = {
     ],
     "bellsim": ["demo"],
 }
-ROOMS["bellgate"] += ["lanes", "pipeline", "pki", "service", "store", "targets"]
+ROOMS["bellgate"] += ["lane", "lanes", "pipeline", "pki", "service", "store", "targets"]
 BREACHES = [
     ("packages", "bellwire/__init__", "bellnode"),
     ("packages", "bellnode/node", "bellgate.errors"),
@@ -47,6 +47,7 @@ BREACHES = [
     ("gateway", "bellgate/pipeline", "bellgate.broker"),
     ("gateway", "bellgate/broker", "bellgate.engine"),
     ("gateway", "bellgate/console", "bellgate.service"),
+    ("gateway", "bellgate/lane", "bellgate.lanes"),
     ("gateway-ground", "bellgate/core", "bellgate.clock"),
     ("gateway-ground", "bellgate/config", "bellgate.store"),
     ("cores", "bellgate/core", "time"),

@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,26 @@ def test_it_signs_and_copies_by_itself(estate: Estate) -> None:
     found = record.verify(estate.store, estate.config.checkpoint_dir, "test-1", estate.authority.ca)
     assert found.ok and found.checkpoints == 1
     assert (estate.config.data_dir / disk.RESERVE_FILE).stat().st_size == disk.RESERVE_BYTES
+
+
+def test_every_backup_is_made_by_the_same_thread(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many the event loop has: each would keep the memory that a backup takes."""
+    names: list[str] = []
+    make = backups.make
+
+    def noted(*args: Any) -> backups.Backup:
+        names.append(threading.current_thread().name)
+        return make(*args)
+
+    async def some() -> None:
+        keeper = house(estate)
+        for _ in range(4):
+            await asyncio.gather(*(asyncio.to_thread(time.sleep, 0.01) for _ in range(4)), keeper.backup())
+            estate.clock.at_ms += 3_600_000
+
+    monkeypatch.setattr(backups, "make", noted)
+    asyncio.run(some())
+    assert len(names) == 4 and set(names) == {"housekeeping_0"}
 
 
 def test_an_hourly_copy_and_its_rotation(estate: Estate) -> None:

@@ -192,6 +192,8 @@ def test_live_event_of_one_gateway_is_read_again_by_another(store: Store) -> Non
     class Telling:
         """A transaction, as far as news need one."""
 
+        alone = False
+
         def tell(self, text: str) -> None:
             told.append(text)
 

@@ -12,7 +12,8 @@ from estate import DAY_MS, Estate
 
 from bellgate import dossier, installation
 from bellgate.housekeeping import Housekeeping
-from bellgate.store import audit, figures, holds, troubles
+from bellgate.store import audit, deliveries, figures, holds, retention, troubles
+from bellgate.store.deliveries import Delivery
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -39,6 +40,43 @@ def test_what_is_over_goes_and_what_is_held_stays(estate: Estate) -> None:
     assert estate.store.read_now(audit.verify) is None
     estate.store.write_now(lambda tx: holds.release(tx, 2, "이수진", "끝남", estate.clock.at_ms))
     assert estate.store.read_now(holds.held) == []
+
+
+def _message(estate: Estate, name: str, created_ms: int, trouble_id: int | None = None) -> None:
+    """One that arrived, about a trouble or about incident 1."""
+    about = (None, trouble_id) if trouble_id is not None else (1, None)
+    made = Delivery(name, "arc", "t", about[0], None, 0, "{}", 1, created_ms, created_ms, trouble_id=about[1])
+    estate.store.write_now(lambda tx: deliveries.insert(tx, made, "delivered"))
+
+
+def _kept(estate: Estate) -> list[str]:
+    return [row["id"] for row in estate.store.read_now(lambda tx: tx.all("SELECT id FROM delivery ORDER BY number"))]
+
+
+def test_messages_about_troubles_go_when_the_trouble_is_over(estate: Estate) -> None:
+    """They belong to no incident, so nothing else ever removes them."""
+    at_ms = estate.clock.at_ms
+    row = estate.store.write_now(lambda tx: troubles.raise_(tx, "bell_missing", "b-1", {"silent_s": 180}, at_ms))
+    _message(estate, "raised", at_ms, row["id"])
+    _message(estate, "young", at_ms + 10, row["id"])
+    assert estate.store.write_now(lambda tx: retention.deliveries(tx, at_ms + 5)) == 0
+    estate.store.write_now(lambda tx: troubles.clear(tx, "bell_missing", "b-1", at_ms))
+    assert estate.store.write_now(lambda tx: retention.deliveries(tx, at_ms + 5)) == 1 and _kept(estate) == ["young"]
+    # Its line itself may have gone before it.
+    estate.store.write_now(lambda tx: troubles.forget(tx, row["id"]))
+    assert estate.store.write_now(lambda tx: retention.deliveries(tx, at_ms + 11)) == 1 and _kept(estate) == []
+    assert estate.store.write_now(lambda tx: retention.deliveries(tx, at_ms + 11)) == 0
+
+
+def test_a_message_of_a_wrong_clock_holds_up_no_other(estate: Estate) -> None:
+    estate.close_incident(estate.press(estate.enrol()))
+    estate.deliver_all()
+    estate.store.write_now(lambda tx: tx.put("DELETE FROM delivery"))
+    at_ms = estate.clock.at_ms
+    for name, created_ms in (("future", at_ms + 9_000), ("old", at_ms), ("young", at_ms + 10)):
+        _message(estate, name, created_ms)
+    assert estate.store.write_now(lambda tx: retention.deliveries(tx, at_ms + 5)) == 1
+    assert _kept(estate) == ["future", "young"]
 
 
 def test_figures_and_size(estate: Estate) -> None:

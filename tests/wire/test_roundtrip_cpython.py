@@ -125,7 +125,9 @@ def test_the_bytes_are_those_of_json_without_white_space_in_the_formats_order(sa
 
 @given(st.binary(max_size=64), st.binary(max_size=2048))
 def test_the_seal_is_the_libraries_hmac(key: bytes, data: bytes):
-    assert bellwire.hmac_sha256(key, data) == hmac.new(key, data, hashlib.sha256).digest()
+    digest = hmac.new(key, data, hashlib.sha256).digest()
+    for _ in range(2):  # a key is kept
+        assert bellwire.hmac_sha256(key, data) == digest
 
 
 @given(spoken(), keys, keys)

@@ -1,8 +1,8 @@
 """The gateway as an MQTT client: hears every bell, and acknowledges a message only after it was committed.
 
-paho-mqtt runs its own thread; `on_message` of the pipeline returns at once, and acknowledgements and receipts come
-from the writer's thread. The session at the broker is persistent, so that what arrives while the gateway is away
-waits for it.
+paho-mqtt runs its own thread. It reads what has arrived, then carries it through one transaction, unless somebody
+else writes; acknowledgements and receipts come from whoever wrote. The session at the broker is persistent, so that
+what arrives while the gateway is away waits for it.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from paho.mqtt.client import Client, MQTTMessage, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from bellgate.broker.canary import Canary
+from bellgate.broker.quick_client import QuickClient
 from bellgate.clock import now_ms
 from bellgate.pipeline import Inbound
 from bellgate.pki import Authority
@@ -59,12 +60,15 @@ class Session:
         take: Callable[[Inbound], None],
         tls: ssl.SSLContext | None,
         listening_ms: int | None,
+        read_over: Callable[[], None] = lambda: None,
     ) -> None:
         """address: (host, port). client_id: secret, because whoever connects with it takes the session over.
+        take: called for each message; read_over: after the last one that had arrived.
         listening_ms: until when an earlier process is known to have listened, None if never."""
         self._address = address
         self._canary = canary
         self._take = take
+        self._told_read_over = read_over
         self._lock = threading.Lock()
         self._life: _Life | None = None
         self._lives = 0
@@ -73,13 +77,14 @@ class Session:
         self._fault = "not connected yet"
         self.dropped_receipts = 0
         self.faults = 0
-        self._client = Client(
+        self._client = QuickClient(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             clean_session=False,
             protocol=MQTTv311,
             manual_ack=True,
         )
+        self._client.on_read_over = self._read_over
         self._client.max_inflight_messages_set(UNDER_WAY_MAX)
         self._client.max_queued_messages_set(WAITING_MAX)
         self._client.reconnect_delay_set(*RECONNECT_S)
@@ -186,6 +191,13 @@ class Session:
         try:
             self._hear(message)
         except Exception:  # our own fault; unacknowledged, so that the broker repeats it
+            self.faults += 1
+            _log.exception("session_fault")
+
+    def _read_over(self) -> None:
+        try:
+            self._told_read_over()
+        except Exception:
             self.faults += 1
             _log.exception("session_fault")
 

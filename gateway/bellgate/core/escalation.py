@@ -4,7 +4,7 @@ A policy comes in as it stands at one moment: each step with the targets that ar
 no longer holds is passed over; a step that nobody attends is skipped, and the next one takes its turn at once.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bellgate.core.effect import ClearDue, Effect, Notify, Record, SetDue
 from bellgate.core.incident import Incident
@@ -46,7 +46,7 @@ DEFAULT = Policy("default", (Step(0, EVERY_TARGET),), 60_000)
 def begin(incident: Incident, policy: Policy, now_ms: int) -> tuple[Incident, tuple[Effect, ...]]:
     """Start, or start again, at the incident's present step; somebody is told at once, whatever that step waits for."""
     index = min(incident.escalation_step, len(policy.steps) - 1)
-    started = replace(incident, escalation_step=index, escalation_from_ms=now_ms - policy.steps[index].after_ms)
+    started = incident.changed(escalation_step=index, escalation_from_ms=now_ms - policy.steps[index].after_ms)
     return _carry_out(started, policy, now_ms, at_once=True)
 
 
@@ -90,7 +90,7 @@ def _carry_out(
         index += 1
     if index > last and not told:
         if incident.attended:
-            return replace(incident, escalation_step=last), (ClearDue("escalation"),)
+            return incident.changed(escalation_step=last), (ClearDue("escalation"),)
         told = _whoever_is_there(incident, policy)
     effects: list[Effect] = []
     number = incident.escalation_round
@@ -106,7 +106,7 @@ def _carry_out(
     else:
         due_ms = max(incident.escalation_from_ms + steps[index].after_ms, now_ms + 1)
     effects.append(SetDue("escalation", due_ms))
-    return replace(incident, escalation_step=min(index, last), escalation_round=number), tuple(effects)
+    return incident.changed(escalation_step=min(index, last), escalation_round=number), tuple(effects)
 
 
 def _whoever_is_there(incident: Incident, policy: Policy) -> list[int]:

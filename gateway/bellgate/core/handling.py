@@ -1,7 +1,5 @@
 """What signals and people do to an incident: `step`. The table of what is possible stands in `incident`."""
 
-from dataclasses import replace
-
 from bellgate.core.effect import (
     ClearDue,
     Climb,
@@ -63,8 +61,7 @@ def _arrived(incident: Incident, signal: Signal) -> tuple[Incident, tuple[Effect
     alarm = signal.state == "alarm" and signal.meaning.opens
     heavier = alarm and signal.meaning.priority > _weight(incident.what)
     what = signal.what if heavier else incident.what
-    after = replace(
-        incident,
+    after = incident.changed(
         what=what,
         priority=_priority(incident, signal, what) if alarm else incident.priority,
         silent=incident.silent or (alarm and signal.meaning.silent),
@@ -115,8 +112,7 @@ def _absorbed(incident: Incident, given: Absorbed) -> tuple[Incident, tuple[Effe
             f"incident {other.id if other.test else incident.id} is a test: a test and a real alarm are never merged"
         )
     heavier = _weight(other.what) > _weight(incident.what)
-    after = replace(
-        incident,
+    after = incident.changed(
         what=other.what if heavier else incident.what,
         priority=max(incident.priority, other.priority),
         silent=incident.silent or other.silent,
@@ -141,7 +137,7 @@ def _presented(incident: Incident, given: Presented) -> tuple[Incident, tuple[Ef
     if handling == incident.handling:
         # A newer press of a case that somebody holds: with its sound heard on a console, it has been seen as well.
         return incident, (Climb(_higher("presented", STAGE_OF[handling]), given.up_to_signal),)
-    after = replace(incident, handling=handling, stage=_higher(incident.stage, "presented"))
+    after = incident.changed(handling=handling, stage=_higher(incident.stage, "presented"))
     return after, (
         Climb("presented", given.up_to_signal),
         Record("presented", given.console),
@@ -152,8 +148,7 @@ def _presented(incident: Incident, given: Presented) -> tuple[Incident, tuple[Ef
 def _lease_expired(incident: Incident, now_ms: int) -> tuple[Incident, tuple[Effect, ...]]:
     if incident.handling != "acknowledged" or incident.lease_until_ms is None or now_ms < incident.lease_until_ms:
         return incident, ()  # renewed, dispatched or closed in the meantime: the row was an old one
-    after = replace(
-        incident,
+    after = incident.changed(
         handling=_next(incident, "expire"),
         owner=None,
         offered_to=None,
@@ -251,7 +246,7 @@ def _command(incident: Incident, given: Command, now_ms: int) -> tuple[Incident,
     effects.append(Record(given.action, given.by, detail))
     if given.action != "note":
         effects.append(TellIncident(given.action))
-    return replace(incident, **changes), tuple(effects)  # type: ignore[arg-type]
+    return incident.changed(**changes), tuple(effects)
 
 
 def _refuse_if_held_by_another(incident: Incident, given: Command) -> None:

@@ -6,6 +6,8 @@ in `handling`.
 """
 
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
 
 from bellgate.core.signal import Signal
 
@@ -143,6 +145,10 @@ class Incident:
     escalation_round: int = 0
     escalation_from_ms: int = 0
 
+    def changed(self, **changes: Any) -> "Incident":
+        """The same case with these fields instead."""
+        return Incident(**(dict(zip(_NAMES, _values(self), strict=True)) | changes))
+
     @property
     def open(self) -> bool:
         """True until somebody closed it."""
@@ -152,6 +158,11 @@ class Incident:
     def attended(self) -> bool:
         """True while a person holds it."""
         return self.handling not in ("received", "presented", "closed")
+
+
+# Quicker than dataclasses.replace, and every press needs it.
+_NAMES = tuple(Incident.__dataclass_fields__)
+_values = attrgetter(*_NAMES)
 
 
 @dataclass(frozen=True, slots=True)

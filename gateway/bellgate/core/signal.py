@@ -6,6 +6,7 @@ signal (late, untimed) is flagged and never dropped.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 # What an event means. priority orders the console and never suppresses; opens: makes an incident if none is open;
@@ -76,6 +77,10 @@ class Signal:
     clock_unsure: bool
     number: int = 0
 
+    def numbered(self, number: int) -> "Signal":
+        """With the receipt number that the store gave it."""
+        return Signal(**(dict(zip(_NAMES, _values(self), strict=True)) | {"number": number}))
+
     @property
     def test(self) -> bool:
         """True if it must never reach the police."""
@@ -85,6 +90,11 @@ class Signal:
     def meaning(self) -> Meaning:
         """How this kind of event is treated."""
         return MEANINGS[self.what]
+
+
+# Quicker than dataclasses.replace, and every press needs it.
+_NAMES = tuple(Signal.__dataclass_fields__)
+_values = attrgetter(*_NAMES)
 
 
 def read_event(

@@ -69,7 +69,7 @@ class Silence:
     """The bell's due row fell due: has it been heard since?"""
 
 
-Input = Heartbeat | Status | EventHeard | Silence
+Input = Heartbeat | Status | Silence
 
 
 def step(presence: Presence, given: Input, now_ms: int) -> tuple[Presence, tuple[Effect, ...]]:
@@ -78,8 +78,6 @@ def step(presence: Presence, given: Input, now_ms: int) -> tuple[Presence, tuple
         return _heartbeat(presence, given, now_ms)
     if isinstance(given, Status):
         return _status(presence, given, now_ms)
-    if isinstance(given, EventHeard):
-        return _event(presence, given)
     return _silence(presence, now_ms)
 
 
@@ -127,8 +125,9 @@ def _status(presence: Presence, given: Status, now_ms: int) -> tuple[Presence, t
     return after, (SetDue("supervision", now_ms + OFFLINE_GRACE_MS),)
 
 
-def _event(presence: Presence, given: EventHeard) -> tuple[Presence, tuple[Effect, ...]]:
-    return presence, tuple(_losses(presence.bell_id, given.boot, given, given.claimed_seq))
+def losses(bell_id: str, given: EventHeard) -> list[Effect]:
+    """What a new event says about those that never arrived; of the bell's life it says nothing."""
+    return _losses(bell_id, given.boot, given, given.claimed_seq)
 
 
 def _silence(presence: Presence, now_ms: int) -> tuple[Presence, tuple[Effect, ...]]:

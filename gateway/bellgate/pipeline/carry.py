@@ -1,8 +1,7 @@
 """The effects of the cores, carried out inside one transaction."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 from bellgate.core import escalation, handling, supervision
 from bellgate.core import incident as incident_core
@@ -28,13 +27,12 @@ from bellgate.core.incident import Incident
 from bellgate.core.signal import Signal
 from bellgate.errors import NotAllowed
 from bellgate.pipeline.outbox import Outbox
-from bellgate.pipeline.settings import Address, After, Settings
+from bellgate.pipeline.settings import Address, After, Receipt, Settings
 from bellgate.pipeline.trouble_list import TroubleList
 from bellgate.store import audit, bells, deliveries, dues, incidents, signals
 from bellgate.store.base import Row, Tx
 from bellgate.store.bells import Bell
 from bellgate.store.troubles import Said
-from bellwire import join, pack
 
 # A bell keeps at most some dozens of unanswered events; what is older it has long cleared from its journal.
 STAGES_MAX = 64
@@ -140,20 +138,7 @@ class Carrier:
 
     def receipt(self, bell: Bell, boot: str, seq: int, stage: str, reason: str | None = None) -> None:
         """Tell the bell, after the commit."""
-        message: dict[str, Any] = {
-            "v": 1,
-            "type": "receipt",
-            "boot": boot,
-            "seq": seq,
-            "stage": stage,
-            "now_ms": self.now_ms,
-        }
-        if reason is not None:
-            message["reason"] = reason
-        if bell.key_number:
-            message["k"] = bell.key_number
-        topic = join(bell.site, bell.bell_id, "down")
-        self.after.receipts.append((topic, pack(message, topic, bell.key)))
+        self.after.receipts.append(Receipt(bell, boot, seq, stage, self.now_ms, reason))
 
     def raise_trouble(self, kind: str, subject: str, said: Said) -> None:
         """Raise the line, or count it again. said: the values in its text, or a reason."""
@@ -190,7 +175,7 @@ class Carrier:
         policy = self.settings.roster.choose(bell.site, bell.kind, state.what)
         if policy == state.policy:
             return state, effects
-        return replace(state, policy=policy, escalation_step=0), (*effects, Escalate())
+        return state.changed(policy=policy, escalation_step=0), (*effects, Escalate())
 
     def _plan(self, state: Incident, bell: Bell) -> Policy:
         """Its policy with whoever is on duty now; one that gateway.toml no longer has is chosen anew."""
@@ -203,7 +188,9 @@ class Carrier:
         """Whom a new signal is told: whoever knows of the incident, and whoever is on duty for its first step."""
         names = {name for effect in effects if isinstance(effect, Notify) for name in effect.targets}
         if state.signals > 1:
-            names.update(deliveries.told(self.tx, state.id), self._plan(state, bell).steps[0].targets)
+            names.update(self._plan(state, bell).steps[0].targets)
+            if not self.settings.is_everyone(names):
+                names.update(deliveries.told(self.tx, state.id))
         return self.settings.route(names, state.test)
 
     def _bell(self, bell_id: str, at_hand: Bell | None = None) -> Bell:
@@ -233,7 +220,7 @@ class Carrier:
             else:
                 flat.append(effect)
         if not before.id:
-            state = replace(state, id=incidents.insert(self.tx, state))
+            state = state.changed(id=incidents.insert(self.tx, state))
         elif state is not before:
             incidents.save(self.tx, before, state)
         if signal is not None and before.id != state.id:
@@ -278,14 +265,9 @@ class Carrier:
 
     def _write_down(self, records: list[audit.Entry]) -> None:
         """Into the record; a record that takes nothing is trouble, and holds up no alarm."""
-        self.tx.put("SAVEPOINT record")
-        try:
-            audit.append_all(self.tx, records)
-            self.tx.run("RELEASE SAVEPOINT record")  # a question: whatever was only put has arrived with it
-        except Exception as error:
-            # A full disk has ended the whole transaction: then this fails too, and the alarm is tried again.
-            self.tx.run("ROLLBACK TO SAVEPOINT record")
-            self.tx.run("RELEASE SAVEPOINT record")
+        # A full disk has ended the whole transaction: then this raises, and the alarm is tried again.
+        error = self.tx.attempt(lambda: audit.append_all(self.tx, records))
+        if error is not None:
             self.after.counts.append("record_failures")
             acts = ", ".join(record.act for record in records)
             self.raise_trouble("record_failing", "record", {"acts": acts, "reason": str(error)})

@@ -94,6 +94,10 @@ class _Nowhere:
     """A transaction that keeps nothing: the outbox makes its messages in it as always."""
 
     holder = 0
+    alone = True
+
+    def __init__(self) -> None:
+        self.memo: dict[Any, Any] = {}
 
     def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         return []
@@ -106,6 +110,10 @@ class _Nowhere:
 
     def put(self, sql: str, params: Sequence[Any] = ()) -> None:
         return
+
+    def attempt(self, change: Callable[[], None]) -> Exception | None:
+        change()
+        return None
 
     def hold(self, number: int) -> None:
         return

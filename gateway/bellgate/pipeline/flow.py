@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 
+from bellgate import log
 from bellgate.config import Config
 from bellgate.core.incident import Command, Presented
 from bellgate.errors import DiskFault, StoreBusy, StoreError
@@ -76,6 +77,9 @@ class Pipeline:
         self._announce = announce
         self._wake = wake
         self._on_canary = on_canary
+        self._gathered: list[Inbound] = []
+        self._committed: list[tuple[After, Callable[[], None]]] = []  # in the thread that writes: not handed out yet
+        store.follow(self._hand_out_committed)
         self._settings = Settings.of(config)
         self._settings.warm(clock.now_ms())
         self._counts: Counter[str] = Counter()
@@ -121,6 +125,29 @@ class Pipeline:
         self._counts["taken"] += 1
         self._submit(inbound, 0)
 
+    def gather(self, inbound: Inbound) -> None:
+        """Take one message with those that arrived together with it, at the next `take_gathered`. One thread."""
+        self._counts["taken"] += 1
+        self._gathered.append(inbound)
+
+    def take_gathered(self) -> None:
+        """Everything has been read that had arrived. The calling thread may wait for a commit: what arrives meanwhile
+        makes the next group."""
+        if not self._gathered:
+            return
+        gathered, self._gathered = self._gathered, []
+        if self._failing is not None:  # a database that is away must not make the caller deaf
+            for inbound in gathered:
+                self._submit(inbound, 0)
+            return
+        try:
+            self._store.submit_now(
+                [(partial(self._take, inbound), partial(self._taken, inbound, 0)) for inbound in gathered]
+            )
+        except StoreError as error:
+            for inbound in gathered:
+                self._keep(inbound, 0, error)
+
     def _submit(self, inbound: Inbound, faults: int) -> None:
         try:
             self._store.submit(partial(self._take, inbound), partial(self._taken, inbound, faults))
@@ -135,8 +162,7 @@ class Pipeline:
 
     def _taken(self, inbound: Inbound, faults: int, result: After | Exception) -> None:
         if isinstance(result, After):
-            self._hand_out(result)
-            inbound.ack()
+            self._committed.append((result, inbound.ack))
             # A small commit may succeed on a disk that takes no press: it works when nothing waits any more.
             if self._failing is not None and not self._again:
                 self._store_works_again()
@@ -164,7 +190,7 @@ class Pipeline:
 
     def _raised(self, result: After | Exception) -> None:
         if isinstance(result, After):
-            self._hand_out(result)
+            self._committed.append((result, _nothing))
 
     def _keep(self, inbound: Inbound, faults: int, error: StoreError | None) -> None:
         """Try again in a second. error: the store's fault, or None for our own."""
@@ -197,7 +223,7 @@ class Pipeline:
             now_ms = self._clock.now_ms()
             after = self._emergency.after(inbound, now_ms, self._clock.synchronised() is not True)
             if after is not None:
-                self._hand_out(after)
+                self._hand_out([after])
         except Exception:  # the last resort must not take the message from those who try it again
             _log.exception("emergency_fault", topic=inbound.topic)
 
@@ -278,11 +304,15 @@ class Pipeline:
             news.tell(tx, carrier.after.events)
             return carrier.after, then(tx)
 
-        def done(result: tuple[After, T] | Exception) -> None:
-            if not isinstance(result, Exception):
-                self._hand_out(result[0])
+        def answer(result: tuple[After, T] | Exception) -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(_settle, future, result)
+
+        def done(result: tuple[After, T] | Exception) -> None:
+            if isinstance(result, Exception):
+                answer(result)
+            else:
+                self._committed.append((result[0], partial(answer, result)))
 
         self._store.submit(whole, done)
         try:
@@ -293,22 +323,44 @@ class Pipeline:
 
     # After the commit
 
-    def _hand_out(self, after: After) -> None:
-        if after.deliveries:
-            self._wake(after.deliveries)
-        for topic, payload in after.receipts:
-            self._send(topic, payload)
-        self._counts["receipts"] += len(after.receipts)
-        for name in after.counts:
-            self._counts[name] += 1
-        for event in after.events:
-            self._announce(event)
-        for note in after.notes:  # written last: nobody who waits for a press waits for a line of the log
-            _log.info(**note)
-        for event in after.events:
-            if event["type"] == "incident":
-                case = event["incident"]
-                _log.info("incident", incident=case["id"], change=event["change"], handling=case["handling"])
+    def _hand_out_committed(self) -> None:
+        """All of one transaction at once: one wake-up of the engine and one write of the log, however many presses."""
+        committed, self._committed = self._committed, []
+        if not committed:
+            return
+        try:
+            self._hand_out([after for after, _ in committed])
+        finally:
+            for _, answer in committed:
+                answer()
+
+    def _hand_out(self, afters: list[After]) -> None:
+        deliveries = [delivery for after in afters for delivery in after.deliveries]
+        if deliveries:
+            self._wake(deliveries)
+        for after in afters:
+            for receipt in after.receipts:
+                self._send(*receipt.packed())
+            self._counts["receipts"] += len(after.receipts)
+            for name in after.counts:
+                self._counts[name] += 1
+        for after in afters:
+            for event in after.events:
+                self._announce(event)
+        # Written last: nobody who waits for a press waits for a line of the log.
+        log.info_all(note for after in afters for note in (*after.notes, *map(_said, after.events)) if note)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _said(event: dict[str, Any]) -> dict[str, Any] | None:
+    """What the log says of a live event."""
+    if event["type"] != "incident" or event["change"] in ("opened", "joined"):
+        return None  # of a press: its own line says it
+    case = event["incident"]
+    return {"event": "incident", "incident": case["id"], "change": event["change"], "handling": case["handling"]}
 
 
 def _view(incident_id: int, tx: Tx) -> dict[str, Any]:

@@ -5,7 +5,7 @@ shown in the trouble list, and never raises an alarm. A duplicate is answered an
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from bellgate.core import supervision
@@ -25,6 +25,9 @@ SUBJECTS_MAX = 100
 _SHARED = "?"
 _REASON_CHARS = 200  # of a receipt's `reason`, see bellwire
 
+# A district's topics; whoever invents more only makes this slower.
+_parse = lru_cache(4_096)(parse)
+
 OnCanary = Callable[[Tx, bytes], None]
 
 
@@ -32,7 +35,7 @@ def take(carrier: Carrier, inbound: Inbound, clock_unsure: bool, on_canary: OnCa
     """Read one message and carry out what it asks for. Refusals are carried out too: nothing is raised for them."""
     bell: Bell | None = None
     try:
-        topic = parse(inbound.topic)
+        topic = _parse(inbound.topic)
         if topic.bell_id == CANARY and topic.site.startswith("gateway-"):
             if topic.site == f"gateway-{carrier.settings.gateway_id}" and topic.leaf == "up" and on_canary is not None:
                 on_canary(carrier.tx, inbound.payload)
@@ -87,7 +90,7 @@ def _refuse(carrier: Carrier, topic: str, bell: Bell | None, fault: WireError) -
 
 def _well_formed(topic: str) -> bool:
     try:
-        parse(topic)
+        _parse(topic)
     except WireError:
         return False
     return True
@@ -107,25 +110,21 @@ def _event(carrier: Carrier, inbound: Inbound, bell: Bell, message: dict[str, An
         carrier.after.counts.append("duplicates")
         carrier.after.notes.append({"event": "press_again", "press": press, "stage": stage})
         return
-    signal = replace(signal, number=number)
+    signal = signal.numbered(number)
     carrier.receipt(bell, signal.boot, signal.seq, "stored")
     carrier.after.counts.append("signals")
-    presence = bells.presence(tx, bell.bell_id)
     # Of unknown age and from a start that is not the living one: it comes out of the journal of an earlier start.
-    earlier = signal.age_ms is None and presence.boot not in (None, signal.boot)
+    earlier = signal.age_ms is None and bells.living_boot(tx, bell.bell_id) not in (None, signal.boot)
     boot = signals.heard_event(tx, bell.bell_id, signal.boot, signal.seq, carrier.now_ms, earlier)
     heard = EventHeard(signal.boot, boot.stored, boot.highest_seq, boot.claimed_seq, boot.lost)
-    after, effects = supervision.step(presence, heard, carrier.now_ms)
-    if after is not presence:
-        bells.save_presence(tx, after)
-    carrier.for_bell(bell, effects)
+    carrier.for_bell(bell, supervision.losses(bell.bell_id, heard))
     if signal.meaning.trouble:
         carrier.for_bell(bell, [_trouble(signal)])
+    incident = change = None
     if before is not None or (signal.meaning.opens and signal.state == "alarm"):
         incident = carrier.arrived(bell, before, signal, key).id
-    else:
-        incident = None
-    said = {"signal": number, "incident": incident, "what": signal.what, "state": signal.state}
+        change = "opened" if before is None else "joined"
+    said = {"signal": number, "incident": incident, "change": change, "what": signal.what, "state": signal.state}
     waited_ms = carrier.now_ms - inbound.received_ms
     carrier.after.notes.append({"event": "press_stored", "press": press, **said, "waited_ms": waited_ms})
 

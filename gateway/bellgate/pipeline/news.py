@@ -14,6 +14,8 @@ from bellgate.store.base import Tx
 
 def tell(tx: Tx, events: list[dict[str, Any]]) -> None:
     """Inside the transaction that made them."""
+    if tx.alone:
+        return
     for event in events:
         told = {"type": event["type"], "change": event["change"], "id": event[event["type"]]["id"]}
         tx.tell(json.dumps(told | ({"sound": event["sound"]} if "sound" in event else {})))

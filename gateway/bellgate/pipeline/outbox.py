@@ -3,12 +3,14 @@
 CloudEvents 1.0, JSON in structured mode. The CloudEvents id, the row's id and the webhook-id are one.
 """
 
-import json
-import uuid
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from bellgate.core.alarm_codes import INCIDENT, SIGNAL, TROUBLE
 from bellgate.core.incident import Incident
@@ -19,10 +21,14 @@ from bellgate.store.base import Row, Tx
 from bellgate.store.bells import Bell
 from bellgate.store.deliveries import Delivery
 
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # How long a new row belongs to the hand-over in memory before the table is asked: longer than any single attempt, so
 # that a busy target is not sent the same message twice.
 HAND_OVER_MS = 120_000
+
+
+@lru_cache(8)
+def _second(unix_s: int) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,8 @@ class Outbox:
         rest = ""
         press = None if about[1] is None else press_id(data["bell_id"], data["boot"], data["seq"])
         for address in to:
-            name = uuid.uuid4().hex
+            # The moment first: the newest rows then lie together in the index, and a storm writes fewer pages.
+            name = f"{self.now_ms:012x}{secrets.token_hex(10)}"
             if not address.on_screen and not rest:
                 rest = self._rest(kind, bell, data)
             # A console is told by the live event that follows this very commit: nothing is left to be sent.
@@ -174,8 +181,8 @@ class Outbox:
             "source": f"ansimbell/{self.settings.gateway_id}",
             "type": kind,
             "subject": "gateway" if bell is None else f"{bell.site}/{bell.bell_id}",
-            "time": datetime.fromtimestamp(self.now_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+            "time": f"{_second(self.now_ms // 1000)}.{self.now_ms % 1000:03d}+00:00",
             "datacontenttype": "application/json",
             "data": data,
         }
-        return _json(event)[1:]
+        return orjson.dumps(event).decode()[1:]

@@ -8,7 +8,9 @@ from bellgate.config import Config
 from bellgate.core.alarm_codes import TROUBLE
 from bellgate.core.escalation import EVERY_TARGET, Policy
 from bellgate.roster import Roster
+from bellgate.store.bells import Bell
 from bellgate.store.deliveries import Delivery
+from bellwire import join, pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,15 @@ class Settings:
             ),
         )
 
+    def is_everyone(self, names: set[str]) -> bool:
+        """True if no target is missing among these names."""
+        return EVERY_TARGET[0] in names or all(one.name in names for one in self.addresses)
+
     def route(self, names: Iterable[str], test: bool) -> list[Address]:
         """The targets of these names ("*" is everyone). A test goes only to those that take tests."""
         wanted = set(names)
-        return [
-            one
-            for one in self.addresses
-            if (one.name in wanted or EVERY_TARGET[0] in wanted) and (one.test or not test)
-        ]
+        everyone = EVERY_TARGET[0] in wanted
+        return [one for one in self.addresses if (everyone or one.name in wanted) and (one.test or not test)]
 
     def warm(self, at_ms: int) -> None:
         """Work out every policy once: the first press must not wait for the list of holidays."""
@@ -83,11 +86,40 @@ class Settings:
         return replace(policy, steps=steps)
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a bell is to be told of one of its events."""
+
+    bell: Bell
+    boot: str
+    seq: int
+    stage: str
+    now_ms: int
+    reason: str | None = None
+
+    def packed(self) -> tuple[str, bytes]:
+        """(topic, payload), sealed: after the commit, and after the targets have been told."""
+        message: dict[str, Any] = {
+            "v": 1,
+            "type": "receipt",
+            "boot": self.boot,
+            "seq": self.seq,
+            "stage": self.stage,
+            "now_ms": self.now_ms,
+        }
+        if self.reason is not None:
+            message["reason"] = self.reason
+        if self.bell.key_number:
+            message["k"] = self.bell.key_number
+        topic = join(self.bell.site, self.bell.bell_id, "down")
+        return topic, pack(message, topic, self.bell.key)
+
+
 @dataclass(slots=True)
 class After:
     """What waits for the commit: receipts, messages to targets, live events, and what to count."""
 
-    receipts: list[tuple[str, bytes]] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     counts: list[str] = field(default_factory=list)

@@ -76,21 +76,23 @@ def demand(
 def append_all(tx: Tx, entries: Iterable[Entry]) -> None:
     """Add rows in this order."""
     last = head(tx)
-    number, digest = last.row, last.hash
     for entry in entries:
-        number += 1
-        fields = (number, entry.at_ms, entry.incident_id, entry.by, entry.act, _canonical(dict(entry.detail)))
-        digest = _hash(digest, *fields)
+        fields = (last.row + 1, entry.at_ms, entry.incident_id, entry.by, entry.act, _canonical(dict(entry.detail)))
+        last = Head(last.row + 1, entry.at_ms, _hash(last.hash, *fields))
         tx.put(
             "INSERT INTO audit (id, at_ms, incident_id, by, act, detail, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (*fields, digest),
+            (*fields, last.hash),
         )
+        tx.memo["audit"] = last
 
 
 def head(tx: Tx) -> Head:
     """The newest row."""
-    row = tx.one("SELECT id, at_ms, hash FROM audit ORDER BY id DESC LIMIT 1")
-    return Head(row["id"], row["at_ms"], row["hash"]) if row else Head(0, 0, _FIRST)
+    last: Head | None = tx.memo.get("audit")
+    if last is None:
+        row = tx.one("SELECT id, at_ms, hash FROM audit ORDER BY id DESC LIMIT 1")
+        last = Head(row["id"], row["at_ms"], row["hash"]) if row else Head(0, 0, _FIRST)
+    return last
 
 
 def hashes(tx: Tx, numbers: Sequence[int]) -> dict[int, str]:

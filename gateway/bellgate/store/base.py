@@ -22,6 +22,10 @@ Row = dict[str, Any]
 class Tx(Protocol):
     """One open transaction. It belongs to the thread that runs the job and ends with the job."""
 
+    memo: dict[Any, Any]
+    """What jobs have read and may take for true in this transaction: it is emptied whenever somebody else may have
+    written, and when something is undone. Who changes a row that is kept in it, changes or removes it there too."""
+
     @property
     def holder(self) -> int:
         """The number of this process among the gateways of the database (see `members`): its name in a lease.
@@ -44,12 +48,22 @@ class Tx(Protocol):
         """A change whose count nobody needs. It may go out together with what follows; its error is the job's."""
         ...
 
+    def attempt(self, change: Callable[[], None]) -> Exception | None:
+        """Do this; what went wrong, if it did: then the statement that failed is undone (on PostgreSQL, with those
+        before it in `change`), and the transaction goes on. Raises if the transaction itself is gone."""
+        ...
+
     def hold(self, number: int) -> None:
         """From now on this process is the gateway of that number, as long as it lives. Raises StoreError."""
         ...
 
     def living(self) -> frozenset[int] | None:
         """The numbers of the gateways that run with this database now; None while that cannot be said."""
+        ...
+
+    @property
+    def alone(self) -> bool:
+        """True if no other gateway is on the database: then nobody hears what is told."""
         ...
 
     def tell(self, text: str) -> None:

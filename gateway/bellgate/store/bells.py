@@ -35,6 +35,7 @@ class Bell:
 
 _FIELDS = tuple(field.name for field in fields(Bell))
 _COLUMNS = ", ".join(_FIELDS)
+_GET = f"SELECT {_COLUMNS} FROM bell WHERE bell_id = ?"
 
 
 def add(tx: Tx, bell: Bell) -> int:
@@ -46,13 +47,16 @@ def add(tx: Tx, bell: Bell) -> int:
     number = revision(tx) + 1
     values = [number if name == "revision" else getattr(bell, name) for name in _FIELDS]
     tx.put(f"INSERT INTO bell ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})", values)
+    tx.memo.clear()
     return number
 
 
 def get(tx: Tx, bell_id: str) -> Bell | None:
     """The bell, active or revoked, or None."""
-    row = tx.one(f"SELECT {_COLUMNS} FROM bell WHERE bell_id = ?", (bell_id,))
-    return None if row is None else Bell(**row)
+    bell: Bell | None = tx.memo.get(("bell", bell_id))
+    if bell is None and (row := tx.one(_GET, (bell_id,))) is not None:
+        bell = tx.memo["bell", bell_id] = Bell(**row)
+    return bell
 
 
 def all_bells(tx: Tx) -> list[Bell]:
@@ -72,6 +76,7 @@ def new_id(tx: Tx) -> str:
 def set_state(tx: Tx, bell_id: str, state: str) -> int:
     """Set "active" or "revoked"; returns the new revision. Raises EnrolmentError for an unknown bell."""
     number = revision(tx) + 1
+    tx.memo.clear()
     if not tx.run("UPDATE bell SET state = ?, revision = ? WHERE bell_id = ?", (state, number, bell_id)):
         raise EnrolmentError(f"there is no bell {bell_id}: `bellgate bells` lists them")
     return number
@@ -85,8 +90,12 @@ def revision(tx: Tx) -> int:
 
 def home_sets(tx: Tx, site: str) -> int:
     """How many active home sets hang at this site."""
-    row = tx.one("SELECT COUNT(*) AS n FROM bell WHERE site = ? AND kind = 'home-set' AND state = ?", (site, ACTIVE))
-    return int(row["n"]) if row else 0
+    count: int | None = tx.memo.get(("home_sets", site))
+    if count is None:
+        sql = "SELECT COUNT(*) AS n FROM bell WHERE site = ? AND kind = 'home-set' AND state = ?"
+        row = tx.one(sql, (site, ACTIVE))
+        count = tx.memo["home_sets", site] = int(row["n"]) if row else 0
+    return count
 
 
 def presence(tx: Tx, bell_id: str) -> Presence:
@@ -103,6 +112,12 @@ def presence(tx: Tx, bell_id: str) -> Presence:
         last_seen_ms=row["last_seen_ms"],
         health=None if row["health"] is None else json.loads(row["health"]),
     )
+
+
+def living_boot(tx: Tx, bell_id: str) -> str | None:
+    """The start of the bell that its newest heartbeat came from, or None if it was never heard."""
+    row = tx.one("SELECT boot FROM presence WHERE bell_id = ?", (bell_id,))
+    return None if row is None else row["boot"]
 
 
 def save_presence(tx: Tx, state: Presence) -> None:

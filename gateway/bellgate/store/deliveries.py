@@ -12,6 +12,10 @@ from bellgate.store.base import Row, Tx
 _COLUMNS = (
     "id, target, type, incident_id, signal_id, round, body, attempts, created_ms, due_ms, kept, trouble_id, press"
 )
+_INSERT = (
+    f"INSERT INTO delivery ({_COLUMNS}, state, lease_until_ms, holder) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 # What may still have to be sent; the same words as in the index delivery_open.
 _OPEN = "state IN ('pending', 'sending', 'failed')"
 
@@ -54,8 +58,7 @@ class Mark:
 def insert(tx: Tx, delivery: Delivery, state: str, lease_until_ms: int = 0) -> None:
     """Put it into the outbox. lease_until_ms: until then it belongs to the hand-over in memory."""
     tx.put(
-        f"INSERT INTO delivery ({_COLUMNS}, state, lease_until_ms, holder) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _INSERT,
         (
             delivery.id,
             delivery.target,

@@ -84,6 +84,7 @@ def shift(tx: Tx, by_ms: int) -> None:
 
     What was taken is let go: `finish` finds it moved, so it is carried out once, at its new time.
     """
+    tx.memo.clear()
     tx.put("UPDATE due SET due_ms = due_ms + ?, lease_until_ms = 0", (by_ms,))
     tx.put(
         "UPDATE incident SET lease_until_ms = lease_until_ms + ?, escalation_from_ms = escalation_from_ms + ? "

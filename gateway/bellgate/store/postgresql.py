@@ -84,6 +84,7 @@ class PostgresqlTx:
 
     def __init__(self, connection: "PostgresqlConnection") -> None:
         self._connection = connection
+        self.memo: dict[Any, Any] = {}
 
     @property
     def holder(self) -> int:
@@ -106,6 +107,19 @@ class PostgresqlTx:
         """A change that goes to the server with the next question; see `Tx`."""
         self._connection.queue(sql, params)
 
+    def attempt(self, change: Callable[[], None]) -> Exception | None:
+        """Under a savepoint, because an error ends a transaction here; see `Tx`."""
+        self.put("SAVEPOINT attempt")
+        try:
+            change()
+            self.run("RELEASE SAVEPOINT attempt")  # a question: whatever was only put has arrived with it
+        except Exception as error:
+            self.run("ROLLBACK TO SAVEPOINT attempt")
+            self.run("RELEASE SAVEPOINT attempt")
+            self.memo.clear()
+            return error
+        return None
+
     def hold(self, number: int) -> None:
         """Take the lock on this number; the server lets it go when this process ends. See `Tx`."""
         row = self.one(f"SELECT pg_try_advisory_lock({_LOCKS}, CAST(? AS INTEGER)) AS held", (number,))
@@ -121,9 +135,14 @@ class PostgresqlTx:
         self._connection.database.alone = len(living) <= 1
         return living
 
+    @property
+    def alone(self) -> bool:
+        """As far as is known; see `Tx`."""
+        return self._connection.database.alone
+
     def tell(self, text: str) -> None:
         """Goes out with the commit, to whoever listens; see `Tx`."""
-        if self._connection.database.alone:
+        if self.alone:
             return
         self.put("SELECT pg_notify(?, ?)", (_CHANNEL, f"{self.holder} {text}"))
 
@@ -184,6 +203,7 @@ class PostgresqlConnection:
         """Begin; a writer waits until no other one writes. Connects if that is needed."""
         self._marked = self._ready = self._in_job = False
         self._queue.clear()
+        self.tx.memo.clear()  # another gateway may have had its turn
         self.busy_since_s = time.monotonic()
         if self._connection is not None:
             try:
@@ -204,6 +224,7 @@ class PostgresqlConnection:
     def roll_back(self) -> None:
         """Drop it."""
         self._queue.clear()
+        self.tx.memo.clear()
         with contextlib.suppress(psycopg.Error, StoreError):
             if self._connection is not None and not self._connection.broken:
                 self._command("ROLLBACK")
@@ -226,6 +247,7 @@ class PostgresqlConnection:
     def back_to_mark(self) -> None:
         """Undo what followed it."""
         self._queue.clear()
+        self.tx.memo.clear()
         self._ready = False
         self._command("ROLLBACK TO SAVEPOINT job")
 

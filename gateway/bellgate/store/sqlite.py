@@ -15,6 +15,10 @@ from bellgate.store.migrate import migrate
 
 # The log is copied back in a quiet second, so that no press waits for it; the canary alone makes 50 in four minutes.
 CHECKPOINT_COMMITS = 50
+# The statements of the table modules are a few hundred.
+STATEMENTS_MAX = 1_024
+# Of a district with 2,000 bells: the bells and their open incidents, twice over.
+MEMO_MAX = 10_000
 
 
 class SqliteTx:
@@ -23,6 +27,8 @@ class SqliteTx:
     def __init__(self, connection: sqlite3.Connection, gateways: "_Gateways") -> None:
         self._connection = connection
         self._gateways = gateways
+        self._columns: dict[str, tuple[str, ...]] = {}  # of each statement
+        self.memo: dict[Any, Any] = {}
 
     @property
     def holder(self) -> int:
@@ -31,14 +37,26 @@ class SqliteTx:
 
     def all(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Every row, each as {column: value}."""
-        return self._connection.execute(sql, params).fetchall()
+        cursor = self._connection.execute(sql, params)
+        rows = cursor.fetchall()
+        if not rows:
+            return []
+        names = self._columns.get(sql) or self._named(sql, cursor)
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def one(self, sql: str, params: Sequence[Any] = ()) -> Row | None:
         """The first row, or None."""
         cursor = self._connection.execute(sql, params)
-        row: Row | None = cursor.fetchone()
+        row = cursor.fetchone()
+        names = self._columns.get(sql) or self._named(sql, cursor)
         cursor.close()  # an unfinished INSERT … RETURNING would keep the savepoint open
-        return row
+        return None if row is None else dict(zip(names, row, strict=True))
+
+    def _named(self, sql: str, cursor: sqlite3.Cursor) -> tuple[str, ...]:
+        names = tuple(column[0] for column in cursor.description)
+        if len(self._columns) < STATEMENTS_MAX:
+            self._columns[sql] = names
+        return names
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> int:
         """How many rows the statement changed."""
@@ -48,6 +66,16 @@ class SqliteTx:
         """A change; see `Tx`."""
         self._connection.execute(sql, params)
 
+    def attempt(self, change: Callable[[], None]) -> Exception | None:
+        """A statement that fails undoes itself here; see `Tx`."""
+        try:
+            change()
+        except Exception as error:
+            if not self._connection.in_transaction:
+                raise
+            return error
+        return None
+
     def hold(self, number: int) -> None:
         """Be the one gateway of this file; see `Tx`."""
         self._gateways.hold(number)
@@ -55,6 +83,8 @@ class SqliteTx:
     def living(self) -> frozenset[int] | None:
         """Who runs with this file; see `Tx`."""
         return self._gateways.living()
+
+    alone = True
 
     def tell(self, text: str) -> None:
         """Nobody is there to hear it."""
@@ -104,14 +134,21 @@ class SqliteConnection:
     turn_s = 1.0  # nobody else waits but a command line, which has five seconds
 
     def __init__(self, connection: sqlite3.Connection, gateways: _Gateways, readonly: bool) -> None:
+        connection.row_factory = None  # `SqliteTx` names the columns, once a query and not once a row
         self._connection = connection
         self._begin = "BEGIN" if readonly else "BEGIN IMMEDIATE"
+        self._readonly = readonly
         self._since_checkpoint = 0
+        self._others = -1  # rises when another connection has written
         self.tx: Tx = SqliteTx(connection, gateways)
 
     def begin(self) -> None:
         """Begin; a writer waits for other processes, at most opening.BUSY_TIMEOUT_MS."""
         self._connection.execute(self._begin)
+        others = -1 if self._readonly else self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if others != self._others or self._readonly or len(self.tx.memo) > MEMO_MAX:
+            self.tx.memo.clear()
+            self._others = others
 
     def commit(self) -> None:
         """One fdatasync."""
@@ -120,6 +157,7 @@ class SqliteConnection:
 
     def roll_back(self) -> None:
         """Drop it."""
+        self.tx.memo.clear()
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -137,6 +175,7 @@ class SqliteConnection:
 
     def back_to_mark(self) -> None:
         """Undo what followed it."""
+        self.tx.memo.clear()
         self._connection.execute("ROLLBACK TO job")
 
     @property

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +31,8 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._writer = Writer(database)
+        self._writer = Writer(database, self._group_over)
+        self._follower: Callable[[], None] | None = None
         self._connection: Connection | None = None
         self._readers: ThreadPoolExecutor | None = None
         self._local = threading.local()
@@ -88,15 +89,24 @@ class Store:
     ) -> None:
         """Run `job` in the next transaction; `done(result or exception)` follows the commit, in the writer thread.
 
-        lazily: nobody waits for it, so it rides on the next commit, or goes by itself after 5 ms.
+        lazily: nobody waits for it, so it rides on the next commit, or goes by itself after 2 ms.
         Raises StoreBusy when too much is waiting, StoreError when the store is stopped.
         """
+        self._admit()
+        self._writer.put(Work(job, done, lazily))
+
+    def submit_now(self, jobs: Iterable[tuple[Callable[[Tx], Any], Callable[[Any], None]]]) -> None:
+        """As `submit` for each (job, done), for a thread that may be kept waiting as long as a commit takes: if nobody
+        else writes, they are done and answered when this returns."""
+        self._admit()
+        self._writer.put_now([Work(job, done, False) for job, done in jobs])
+
+    def _admit(self) -> None:
         if not self._open:
             raise StoreError("the store is stopped")
         if self._writer.waiting() >= WAITING_MAX:
             self.refused += 1
             raise StoreBusy(f"{WAITING_MAX} jobs wait for the database: it is too slow or hangs")
-        self._writer.put(Work(job, done, lazily))
 
     async def write(self, job: Callable[[Tx], T], deadline_s: float = 5.0) -> T:
         """Run `job` and wait for the commit. Raises what the job raised, StoreError, or StoreBusy at the deadline."""
@@ -165,6 +175,15 @@ class Store:
             if said is error:
                 raise
             raise said from error
+
+    def follow(self, told: Callable[[], None]) -> None:
+        """Call this in the thread that writes whenever the jobs of a transaction have their answers: what they gave to
+        do can be done for all of them at once."""
+        self._follower = told
+
+    def _group_over(self) -> None:
+        if self._follower is not None:
+            self._follower()
 
     def listen(self, told: Callable[[str], None]) -> None:
         """Hand over what other gateways on this database `tell`, from a thread of its own, until `stop`."""

@@ -1,7 +1,10 @@
-"""One thread that writes: take what is waiting, commit it together, then answer all.
+"""One at a time writes: take what is waiting, commit it together, then answer all.
 
 A commit costs one fdatasync however many jobs are in it, so under load the group grows and the rate with it, while a
 lone press waits for nobody. Each job has a savepoint: one that fails takes no other with it.
+
+A thread of its own does it. Whoever has time to wait, and finds nobody writing, does it in its own thread instead
+(`put_now`): handing a lone press from thread to thread takes as long as the press itself.
 """
 
 import queue
@@ -9,16 +12,19 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
 
 from bellgate.store.base import Connection, Database, Tx
 
-# One group is one transaction: the first press in it waits for the last, at most about 0.1 s on a Pi.
-GROUP_MAX = 500
-# Marks that nobody waits for ride on the next commit, or go by themselves after this.
-LAZY_S = 0.005
+# One group is one transaction: the first press in it waits for the last, and the marks of what was sent wait for the
+# next. With more, the share of the fdatasync in each press hardly falls.
+GROUP_MAX = 100
+# Marks that nobody waits for ride on the next commit, or go by themselves after this: what they say was sent would be
+# sent again by a gateway that is killed before.
+LAZY_S = 0.002
 QUIET_S = 1.0
 
 _log = structlog.get_logger(__name__)
@@ -37,13 +43,18 @@ class Work:
 class Writer:
     """The queue and the thread that empties it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, after_group: Callable[[], None]) -> None:
+        """after_group is called in the writer's thread when every job of a transaction has its answer."""
         self._database = database
+        self._after_group = after_group
         self._connection: Connection | None = None
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._some = threading.Event()  # set while something is in the queue
         self._lazy: list[Work] = []
         self._lazy_until_s = 0.0
         self._thread: threading.Thread | None = None
+        self._writing = threading.Lock()  # whoever holds it uses the connection and `_lazy`
+        self._ended = False
         self._failing = False
         self.commits = 0
         self.commit_failures = 0
@@ -59,6 +70,21 @@ class Writer:
     def put(self, work: Work) -> None:
         """Hand over one job; any thread."""
         self._queue.put(work)
+        self._some.set()
+
+    def put_now(self, group: list[Work]) -> None:
+        """Commit these in the caller's thread, if nobody else writes or waits; hand them over if somebody does."""
+        if self._queue.empty() and self._writing.acquire(blocking=False):
+            try:
+                if not self._ended:
+                    group = self._with_lazy(group)
+                    while group:
+                        group = self._commit(group)
+                    return
+            finally:
+                self._writing.release()
+        for work in group:
+            self.put(work)
 
     def waiting(self) -> int:
         """How many jobs wait."""
@@ -69,6 +95,7 @@ class Writer:
         if self._thread is None:
             return True
         self._queue.put(None)
+        self._some.set()
         self._thread.join(deadline_s)
         return not self._thread.is_alive()
 
@@ -77,46 +104,53 @@ class Writer:
     def _run(self) -> None:
         more = True
         while more:
-            group, more = self._gather()
-            while group:
-                group = self._commit(group)
+            self._wait()
+            with self._writing:
+                self._some.clear()  # before anything is taken: what comes from now on sets it again
+                group, more = self._gather()
+                while group:
+                    group = self._commit(group)
+                self._ended = not more
+
+    def _wait(self) -> None:
+        """Until there is a job, or the lazy ones have waited long enough. Takes none: whoever comes meanwhile with
+        `put_now` sees that it is not the first."""
+        assert self._connection is not None
+        while True:
+            if self._lazy:
+                self._some.wait(max(0.0, self._lazy_until_s - time.monotonic()))
+                return
+            if not self._connection.wants_rest:
+                self._some.wait()
+                return
+            if self._some.wait(QUIET_S):
+                return
+            with self._writing:
+                self._connection.rest()
 
     def _gather(self) -> tuple[list[Work], bool]:
         """What goes into the next transaction, and whether there will be another one."""
         group: list[Work] = []
-        while True:
+        while len(group) < GROUP_MAX and len(self._lazy) < GROUP_MAX:
             try:
-                work = self._queue.get(block=False) if group else self._wait()
+                work = self._queue.get(block=False)
             except queue.Empty:
-                return self._with_lazy(group), True
+                break
             if work is None:
                 return self._with_lazy(group), False
-            if work.lazily:
-                if not self._lazy:
-                    self._lazy_until_s = time.monotonic() + LAZY_S
-                self._lazy.append(work)
-                if len(self._lazy) >= GROUP_MAX:
-                    return self._with_lazy(group), True
+            if not work.lazily:
+                group.append(work)
                 continue
-            group.append(work)
-            if len(group) >= GROUP_MAX:
-                return self._with_lazy(group), True
+            if not self._lazy:
+                self._lazy_until_s = time.monotonic() + LAZY_S
+            self._lazy.append(work)
+        else:
+            self._some.set()  # there may be more
+        if group or len(self._lazy) >= GROUP_MAX or time.monotonic() >= self._lazy_until_s:
+            return self._with_lazy(group), True
+        return [], True  # the lazy ones can wait a little longer for somebody to ride with
 
-    def _wait(self) -> Work | None:
-        """The next job. Raises queue.Empty when the lazy ones have waited long enough."""
-        assert self._connection is not None
-        while True:
-            if self._lazy:
-                left_s = self._lazy_until_s - time.monotonic()
-                if left_s <= 0:
-                    return self._queue.get(block=False)
-                return self._queue.get(timeout=left_s)
-            if not self._connection.wants_rest:
-                return self._queue.get()
-            try:
-                return self._queue.get(timeout=QUIET_S)
-            except queue.Empty:
-                self._connection.rest()
+    # From here on: whoever holds `_writing`.
 
     def _with_lazy(self, group: list[Work]) -> list[Work]:
         # First: they say what has been sent, and a gateway that is killed repeats what it had not written down.
@@ -128,7 +162,7 @@ class Writer:
         """One transaction; what is left of the group for the next one, so that another gateway gets its turn."""
         assert self._connection is not None
         connection = self._connection
-        left: list[Work] = []
+        group, left = group[:GROUP_MAX], group[GROUP_MAX:]
         try:
             connection.begin()
             alone = len(group) == 1
@@ -136,7 +170,7 @@ class Writer:
             for number, work in enumerate(group, 1):
                 self._run_job(connection, work, alone)
                 if time.monotonic() > until_s and number < len(group):
-                    group, left = group[:number], group[number:]
+                    group, left = group[:number], group[number:] + left
                     break
             if connection.in_transaction:
                 connection.commit()
@@ -157,11 +191,15 @@ class Writer:
         self.largest_group = max(self.largest_group, len(group))
         for work in group:
             if work.done is not None:
-                try:
-                    work.done(work.result)
-                except Exception:  # one caller's fault must not stop the writer for all
-                    _log.exception("done_failed")
+                self._answer(partial(work.done, work.result))
+        self._answer(self._after_group)
         return left
+
+    def _answer(self, done: Callable[[], None]) -> None:
+        try:
+            done()
+        except Exception:  # one caller's fault must not stop the writer for all
+            _log.exception("done_failed")
 
     def _run_job(self, connection: Connection, work: Work, alone: bool) -> None:
         """One job. A lone one needs no savepoint: its failure is the transaction's."""

@@ -22,7 +22,10 @@ class Means:
 
 
 class Sender:
-    """One [[target]] that something is sent to; each kind overrides what it needs."""
+    """One [[target]] that something is sent to; each kind overrides what it needs.
+
+    A kind whose messages have to be quick may `begin` them as well, see `bellgate.lane.QuickTarget`.
+    """
 
     # At once: a station's server on a small line; two hundred presses are a dozen rounds. 1 keeps messages in order.
     at_once = 16

@@ -1,20 +1,21 @@
 """The gateway in virtual time: the real store, pipeline and engine, which can be killed between any two steps."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from bellgate.clock import Clock
-from bellgate.config import load
+from bellgate.config import Config
 from bellgate.core.incident import Command, Presented
 from bellgate.engine import Engine
 from bellgate.errors import TargetError
 from bellgate.pipeline import Inbound, Pipeline
+from bellgate.pipeline.intake import OnCanary
 from bellgate.store import Store, Tx, bells, dues, incidents, open_store
 from bellgate.store.deliveries import Delivery
 from bellgate.targets.base import Sender
-from bellsim.year.town import PHONES, Bell, toml
+from bellsim.year.town import Bell
 
 WAIT_S = 30.0  # for a broken program: nothing here takes a second
 
@@ -61,9 +62,11 @@ class _Phone(Sender):
 class Gate:
     """running: False between a kill and the next start. events, receipts, got: what came out since last asked."""
 
-    def __init__(self, folder: Path, hands: Hands) -> None:
-        (folder / "gateway.toml").write_text(toml(), encoding="utf-8")
-        self._config = load(folder)
+    def __init__(self, config: Config, hands: Hands, phones: Sequence[str], on_canary: OnCanary | None = None) -> None:
+        """phones: the targets in `config` that something is sent to. on_canary: see `Pipeline`."""
+        self._config = config
+        self._phones = phones
+        self._on_canary = on_canary
         self.hands = hands
         self.running = False
         self.started_ms = 0  # steady
@@ -77,19 +80,31 @@ class Gate:
         self.clock = _Clock(lambda: self.hands.wall_ms, lambda: self.hands.steady_ms)
         self.store: Store = open_store(self._config.store.url, self._config.data_dir)
         await asyncio.to_thread(self.store.start)
+        await self.join()
         for bell in listed:
             await self.store.write(partial(_enrol, bell))
-        self.engine = Engine(self.store, self.clock, {name: _Phone(name, self.got, self.away) for name in PHONES})
+        self.engine = Engine(self.store, self.clock, self._targets())
         self.pipeline = Pipeline(
             self.store,
             self._config,
             self.clock,
             lambda topic, payload: self.receipts.append((topic, payload)),
-            self.events.append,
+            self.announce,
             self.engine.wake,
+            self._on_canary,
         )
         await self.engine.start(self.pipeline, by_itself=False)
         self.running, self.started_ms = True, self.hands.steady_ms
+
+    def announce(self, event: dict[str, Any]) -> None:
+        """A live event, from the writer's thread."""
+        self.events.append(event)
+
+    def _targets(self) -> Mapping[str, Sender]:
+        return {name: _Phone(name, self.got, self.away) for name in self._phones}
+
+    async def join(self) -> None:
+        """Be one of the gateways on the database: needless for one that is alone."""
 
     async def kill(self, holding: bool) -> None:
         """Nothing is finished or said. holding: it has taken due rows and dies before it carries them out."""
@@ -98,7 +113,7 @@ class Gate:
             await self.store.write(lambda tx: dues.take(tx, now_ms, 30_000, 100))
         self.running = False
         self.pipeline.stop()
-        await asyncio.gather(*self.engine._tasks, return_exceptions=True)  # in memory: whatever is sent is sent
+        await self._quiet()  # in memory: whatever is sent is sent
         self.store.stop()  # nothing waits in it; SQLite needs the file closed before the next one opens it
 
     async def stop(self) -> None:
@@ -128,6 +143,10 @@ class Gate:
         await self.pipeline.present(incident, Presented("console", up_to))
         await self.settle()
 
+    def now_ms(self) -> int:
+        """Its clock."""
+        return self.clock.now_ms()
+
     async def tick(self) -> None:
         """Whatever is due now."""
         await self.engine.tick()
@@ -136,14 +155,26 @@ class Gate:
     async def settle(self) -> None:
         """What is in flight arrives before time goes on."""
         await asyncio.sleep(0)
-        while self.engine._tasks:
-            await asyncio.gather(*self.engine._tasks, return_exceptions=True)
+        await self._quiet()
 
-    def view(self, incident: int) -> dict[str, Any]:
+    async def _quiet(self) -> None:
+        """Until nothing is being sent, and nothing waits until what was sent is written down."""
+        while self.engine._tasks or self.engine.counters()["waiting"]:
+            await asyncio.gather(*self.engine._tasks, return_exceptions=True)
+            await asyncio.sleep(0)
+
+    async def view(self, incident: int) -> dict[str, Any]:
         """As a list shows it."""
         found = self.store.read_now(lambda tx: incidents.summary(tx, incident))
         assert found is not None
         return found
+
+    async def open_incidents(self, before_ms: int | None = None) -> list[dict[str, Any]]:
+        """{id, test} of those that nobody has closed; before_ms: only those that were opened before that time."""
+        sql = "SELECT id, test FROM incident WHERE handling <> 'closed'"
+        if before_ms is None:
+            return self.store.read_now(lambda tx: tx.all(sql))
+        return self.store.read_now(lambda tx: tx.all(f"{sql} AND opened_ms < ?", (before_ms,)))
 
     def next_due_ms(self) -> int | None:
         """By the wall clock: of whatever waits for a time."""

@@ -4,11 +4,10 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from bellgate.core.incident import Command
 from bellgate.errors import CommandRefused
-from bellsim.year.gate import Gate
 from bellsim.year.town import Bell
 from bellwire import unpack
 
@@ -20,27 +19,61 @@ ALARMS: dict[str, tuple[str, ...]] = {
     "home-set": ("intrusion", "panic", "duress", "tamper"),
 }
 ALARMS["pendant"] = ("panic", "medical")
-OPEN_MAX_MS = 3 * HOUR  # then a supervisor closes it, whoever holds it
+OPEN_MAX_MS = 3 * HOUR  # then a supervisor of the year closes it, whoever holds it
 
 Job = Callable[[], Awaitable[object]]
 Later = Callable[[float, Job], None]
 
 
+class Reached(Protocol):
+    """The gateway, as bells and people reach it: see `gate.Gate`."""
+
+    running: bool
+
+    async def hear(self, topic: str, payload: bytes) -> None:
+        """One message from the broker."""
+        ...
+
+    async def command(self, incident: int, given: Command) -> dict[str, Any]:
+        """Raises CommandRefused."""
+        ...
+
+    async def present(self, incident: int, up_to: int) -> None:
+        """Raises CommandRefused."""
+        ...
+
+    async def view(self, incident: int) -> dict[str, Any]:
+        """As a list shows it."""
+        ...
+
+    async def open_incidents(self, before_ms: int | None = None) -> list[dict[str, Any]]:
+        """{id, test} of those that nobody has closed."""
+        ...
+
+    def now_ms(self) -> int:
+        """The gateway's clock."""
+        ...
+
+
 class Life:
     """later(after_ms, job) puts something into the future."""
 
-    def __init__(self, gate: Gate, bells: list[Bell], chance: random.Random, later: Later) -> None:
+    def __init__(self, gate: Reached, bells: list[Bell], chance: random.Random, later: Later) -> None:
         self._gate, self._bells, self._chance, self._later = gate, bells, chance, later
         self._by_down = {bell.down: bell for bell in bells}
         self.done: Counter[str] = Counter()
 
     # Bells
 
-    async def press(self, bell: Bell, what: str, state: str = "alarm") -> None:
+    async def say(self, bell: Bell, what: str, state: str = "alarm") -> None:
         """An event; sent again, as a bell does, until it is answered."""
         bell.event(what, state)
         self.done["events"] += 1
         await self.resend(bell)
+
+    async def press(self, bell: Bell, what: str, state: str = "alarm") -> None:
+        """An event, and what people often do after it."""
+        await self.say(bell, what, state)
         if what not in ("test", "tamper", "cancel") and state == "alarm":
             if self._chance.random() < 0.25:
                 self._later(self._chance.uniform(2, 90) * S, lambda: self.press(bell, what))
@@ -93,14 +126,15 @@ class Life:
     async def _look(self, number: int) -> None:
         if self._gate.running:
             try:
-                await self._gate.present(number, self._gate.view(number)["last_signal"])
+                view = await self._gate.view(number)
+                await self._gate.present(number, view["last_signal"])
             except CommandRefused:
                 self.done["refused"] += 1
 
     async def _take(self, number: int, name: str) -> None:
         """Somebody deals with it, in one of the ways that people do."""
         way = self._chance.random()
-        test = self._gate.running and self._gate.view(number)["test"]
+        test = self._gate.running and (await self._gate.view(number))["test"]
         if test or way < 0.1:
             disposition = "test" if test else self._chance.choice(DISPOSITIONS)
             await self._do(number, "close", name, disposition=disposition)
@@ -141,29 +175,21 @@ class Life:
             self._later(self._chance.uniform(5, 170) * S, lambda: self._dispatch(number, name))
 
     async def _merge(self, number: int, name: str) -> bool:
-        rows = self._gate.store.read_now(
-            lambda tx: tx.all("SELECT id FROM incident WHERE handling <> 'closed' AND id <> ?", (number,))
-        )
+        rows = [row for row in await self._gate.open_incidents() if row["id"] != number]
         return bool(rows) and await self._do(number, "merge", name, into=self._chance.choice(rows)["id"])
 
-    async def sweep(self) -> None:
-        """A supervisor closes what has been open for hours."""
+    async def sweep(self, open_max_ms: int = OPEN_MAX_MS) -> None:
+        """A supervisor closes what has been open for so long."""
         if not self._gate.running:
             return
-        before_ms = self._gate.clock.now_ms() - OPEN_MAX_MS
-        rows = self._gate.store.read_now(
-            lambda tx: tx.all(
-                "SELECT id, test FROM incident WHERE handling <> 'closed' AND opened_ms < ?", (before_ms,)
-            )
-        )
-        for row in rows:
+        for row in await self._gate.open_incidents(self._gate.now_ms() - open_max_ms):
             await self._do(row["id"], "close", "감독", disposition="test" if row["test"] else "nobody_found")
 
     async def _do(self, number: int, action: str, by: str, **more: Any) -> bool:
         """True if it was done. One in fifty decides on an old picture, and must be refused."""
         if not self._gate.running:
             return False
-        version = self._gate.view(number)["version"] - (self._chance.random() < 0.02)
+        version = (await self._gate.view(number))["version"] - (self._chance.random() < 0.02)
         try:
             await self._gate.command(number, Command(action, by, version, **more))
         except CommandRefused:

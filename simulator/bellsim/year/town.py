@@ -2,10 +2,12 @@
 
 import dataclasses
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import holidays
 
+from bellgate.config import Config, load
 from bellgate.store import bells
 from bellwire import join, pack
 
@@ -29,6 +31,12 @@ def toml() -> str:
     ]
     parts.append(_REST)
     return "".join(parts)
+
+
+def settings(folder: Path) -> Config:
+    """The same, written down in this folder and read by the gateway."""
+    (folder / "gateway.toml").write_text(toml(), encoding="utf-8")
+    return load(folder)
 
 
 def _bool(name: str) -> str:
@@ -204,12 +212,17 @@ class Bell:
         self.waiting[self.boot, self.seq] = payload
         return payload
 
-    def heartbeat(self) -> bytes:
-        """A sealed heartbeat."""
+    def heartbeat(self, **more: object) -> bytes:
+        """A sealed heartbeat; more: what else the bell says of itself."""
         self.n += 1
         message = {"v": 1, "type": "heartbeat", "boot": self.boot, "seq": self.seq, "n": self.n, "up_s": 60 * self.n}
-        message |= {"pending": len(self.waiting), "kind": self.kind, "fw": "1.0"}
+        message |= {"pending": len(self.waiting), "kind": self.kind, "fw": "1.0"} | more
         return bytes(pack(message, self.up, self.key))
+
+    def status(self, state: str) -> tuple[str, bytes]:
+        """(topic, sealed message): "online", or "offline", which the broker sends as the last will."""
+        topic = str(join(self.site, self.bell_id, "status"))
+        return topic, bytes(pack({"v": 1, "type": "status", "state": state, "boot": self.boot}, topic, self.key))
 
     def row(self) -> bells.Bell:
         """As the gateway enrols it."""

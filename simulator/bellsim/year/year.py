@@ -44,7 +44,7 @@ class Year:
     def __init__(self, folder: Path, bells: int, days: int, seed: int, say: Callable[[str], None]) -> None:
         self._days, self._seed, self._say = days, seed, say
         self._hands = Hands(town.start_ms(FIRST_DAY))
-        self._gate = Gate(folder, self._hands)
+        self._gate = Gate(town.settings(folder), self._hands, town.PHONES)
         self._chance = random.Random(seed)
         self._bells = town.settle(bells)
         self._life = Life(self._gate, self._bells, self._chance, self._later)

@@ -1,4 +1,6 @@
 -- Version 1. Every time is Unix milliseconds on the gateway's clock unless its name says otherwise.
+-- INTEGER PRIMARY KEY: one more than the highest that is there. With AUTOINCREMENT: one more than the highest that ever
+-- was; only where rows are removed and a number must not come again, because it costs a page in every commit.
 
 -- A bell that may speak. One key and one certificate each; the key is needed to verify, so it is kept, not hashed.
 CREATE TABLE bell (
@@ -81,7 +83,7 @@ CREATE INDEX incident_merged ON incident (merged_into) WHERE merged_into IS NOT 
 
 -- One row per press, for ever. The identity is UNIQUE: that is the deduplication. `id` is the receipt number.
 CREATE TABLE signal (
-    id               INTEGER PRIMARY KEY AUTOINCREMENT,
+    id               INTEGER PRIMARY KEY,
     bell_id          TEXT NOT NULL REFERENCES bell (bell_id),
     boot             TEXT NOT NULL,
     seq              INTEGER NOT NULL,
@@ -117,7 +119,7 @@ CREATE INDEX due_time ON due (due_ms);
 
 -- The outbox: one row per message to one target. `id` is the idempotency key (webhook-id).
 CREATE TABLE delivery (
-    number         INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of making
+    number         INTEGER PRIMARY KEY, -- the order of making
     id             TEXT NOT NULL UNIQUE,
     target         TEXT NOT NULL,
     type           TEXT NOT NULL,            -- ansimbell.signal, ansimbell.incident or ansimbell.trouble
@@ -139,7 +141,7 @@ CREATE TABLE delivery (
     proof          TEXT                      -- what came back: a status line, a receiver's frame, an identifier
 );
 CREATE INDEX delivery_open ON delivery (target, due_ms) WHERE state IN ('pending', 'sending', 'failed');
-CREATE INDEX delivery_incident ON delivery (incident_id);
+CREATE INDEX delivery_incident ON delivery (incident_id, target);
 
 -- Things the operator must know; never mixed with alarms. Many of one kind in one area stand in a common line.
 CREATE TABLE trouble (
@@ -171,7 +173,7 @@ CREATE TABLE refusal (
 
 -- Who did what. Append-only; each row holds the hash of the one before, so that a changed row is found.
 CREATE TABLE audit (
-    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    id          INTEGER PRIMARY KEY,
     at_ms       INTEGER NOT NULL,
     incident_id INTEGER,
     by          TEXT NOT NULL,
@@ -183,7 +185,7 @@ CREATE INDEX audit_incident ON audit (incident_id);
 
 -- What must not be removed although its time is over: somebody has said so, by name.
 CREATE TABLE legal_hold (
-    incident_id INTEGER PRIMARY KEY,
+    incident_id INTEGER NOT NULL PRIMARY KEY,
     by          TEXT NOT NULL,
     reason      TEXT NOT NULL,
     since_ms    INTEGER NOT NULL

@@ -1,0 +1,109 @@
+"""paho's client with fewer calls to the kernel: what has arrived is read at once, what waits is sent at once.
+
+Left alone it reads a packet in three calls, sends each one by itself and wakes its thread for each: in a storm that
+is half of what a press costs here. The protocol, its states and its second tries are paho's. The methods below are not
+part of its documented interface, so its version is pinned, and a test looks whether they are still there.
+"""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import MQTTErrorCode
+
+DISCONNECT = 0xE0
+READ_BYTES = 24_576  # a hundred presses: one transaction; what they are answered goes out before the next are read
+
+
+class QuickClient(Client):
+    """As `Client` with `loop_start`; `publish` and `ack` may be called from any thread."""
+
+    _received = b""
+    _at = 0  # so much of it has been taken
+    _may_read = False  # once for each time that the socket was found readable
+    _unsent = b""
+    _gathered: list[bytes | bytearray]
+    _woken = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._gathered = []
+        self.on_read_over: Callable[[], None] = lambda: None
+        super().__init__(*args, **kwargs)
+
+    def want_write(self) -> bool:
+        """True while something waits for the socket."""
+        return bool(self._unsent) or super().want_write()
+
+    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
+        """Everything that has arrived, then `on_read_over`."""
+        self._may_read = True
+        try:
+            rc = super().loop_read(max_packets)
+            while rc == MQTTErrorCode.MQTT_ERR_SUCCESS and self._at < len(self._received):
+                rc = super().loop_read(max_packets)
+        finally:
+            self.on_read_over()
+        return rc
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if self._at >= len(self._received):
+            if not self._may_read:
+                raise BlockingIOError
+            self._may_read = False
+            self._received, self._at = super()._sock_recv(READ_BYTES), 0
+        taken = self._received[self._at : self._at + bufsize]
+        self._at += len(taken)
+        return taken
+
+    def _packet_write(self) -> MQTTErrorCode:
+        self._woken = False  # whoever puts a packet from now on wakes us again
+        rc = super()._packet_write()
+        if self._sock is None:
+            return rc
+        try:
+            self._flush()
+        except BlockingIOError:
+            return MQTTErrorCode.MQTT_ERR_AGAIN
+        except OSError:
+            return MQTTErrorCode.MQTT_ERR_CONN_LOST
+        return rc
+
+    def _sock_send(self, buf: bytes | bytearray) -> int:
+        if buf[0] & 0xF0 == DISCONNECT:  # paho closes the socket after it
+            self._flush()
+            return super()._sock_send(buf)
+        self._gathered.append(buf)
+        return len(buf)
+
+    def _flush(self) -> None:
+        """Send what was gathered, as far as the socket takes it. Raises BlockingIOError if some of it has to wait."""
+        if self._gathered:
+            self._unsent = b"".join((self._unsent, *self._gathered))
+            self._gathered.clear()
+        while self._unsent:
+            self._unsent = self._unsent[super()._sock_send(self._unsent) :]
+
+    def _sock_close(self) -> None:
+        self._received, self._at, self._unsent = b"", 0, b""
+        self._gathered.clear()
+        self._woken = False
+        super()._sock_close()
+
+    def _update_inflight(self) -> MQTTErrorCode:
+        if self._inflight_messages >= len(self._out_messages):
+            return MQTTErrorCode.MQTT_ERR_SUCCESS  # all are under way: none to look for, at each answer
+        return super()._update_inflight()
+
+    def _packet_queue(
+        self, command: int, packet: bytes | bytearray, mid: int, qos: int, info: Any = None
+    ) -> MQTTErrorCode:
+        size = len(packet)
+        self._out_packet.append(
+            {"command": command, "mid": mid, "qos": qos, "pos": 0, "to_process": size, "packet": packet, "info": info}
+        )
+        if not self._woken and self._sockpairW is not None:
+            self._woken = True
+            with contextlib.suppress(BlockingIOError):
+                self._sockpairW.send(b"0")
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
