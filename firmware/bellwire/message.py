@@ -69,36 +69,72 @@ class WireError(Exception):
         self.why = why
 
 
-def _wrong(rule, value):
-    """None, or what is wrong with a value under a rule of `_SPEC`."""
+# CPython keeps what it has parsed of `_SPEC`. A bell has no room for that, and checks a few messages a minute.
+_ROOM = hasattr(str, "casefold")
+_kept = {}
+
+
+def rows(kind):
+    """Of each key of a type, in the order in which they are written: (key, required, test, low, high), for `_judge`."""
+    if kind in _kept:
+        return _kept[kind]
+    found = map(_row, spec(kind))
+    if _ROOM:
+        found = _kept[kind] = tuple(found)
+    return found
+
+
+def _row(item):
+    name, rule = item.split("=")
+    return (name.rstrip("?"), name[-1] != "?") + _parsed(rule)
+
+
+def _parsed(rule):
+    """A rule of `_SPEC` as (test, low, high): its name, and what it compares with."""
     if ".." in rule:
         low, high = rule.split("..")
         if high == "null":
-            if value is None:
-                return None
-            high = ""
-        low, high = int(low), int(high or MAX_INT)
+            return "null", int(low), MAX_INT
+        return "int", int(low), int(high or MAX_INT)
+    if rule[:4] == "text":
+        return "text", 1, int(rule[4:])
+    if "|" in rule:
+        return "choice", rule.split("|"), None
+    return rule, None, None
+
+
+def _wrong(rule, value):
+    """None, or what is wrong with a value under a rule of `_SPEC`."""
+    return _judge(value, *_parsed(rule))
+
+
+def _judge(value, test, low, high):
+    if test == "null" and value is None:
+        return None
+    if test == "int" or test == "null":
         if type(value) is not int or not low <= value <= high:
             return "must be an integer from {} to {}".format(low, high)
-    elif rule == "hex":
+    elif test == "hex":
         if type(value) is not str or len(value) != 16 or value.strip("0123456789abcdef"):
             return "must be 16 lowercase hex characters"
-    elif rule == "bool":
+    elif test == "choice":
+        if type(value) is not str or value not in low:
+            return "must be one of " + ", ".join(low)
+    elif test == "bool":
         if value is not True and value is not False:
             return "must be true or false"
-    elif rule[:4] == "text":
-        limit = int(rule[4:])
-        if type(value) is not str or not 1 <= len(value) <= limit:
-            return "must be text of 1 to {} characters".format(limit)
+    elif test == "text":
+        if type(value) is not str or not low <= len(value) <= high:
+            return "must be text of 1 to {} characters".format(high)
         return _half_character(value)
-    elif rule == "names":
+    elif test == "names":
         if type(value) is not list or len(value) > MAX_FAULTS:
             return "must be an array of at most {} names".format(MAX_FAULTS)
         for name in value:
             why = _wrong("text64", name)
             if why:
                 return why
-    elif rule == "scalars":
+    elif test == "scalars":
         if not isinstance(value, dict) or len(value) > MAX_INFO_VALUES:
             return "must be an object of at most {} short values".format(MAX_INFO_VALUES)
         for name in value:
@@ -106,12 +142,8 @@ def _wrong(rule, value):
                 return "must hold only text of at most {} characters, numbers, true, false or null".format(
                     MAX_INFO_CHARS
                 )
-    elif rule == "object":
-        # The payload's limit bounds it; what a command takes is checked by the command.
-        if not isinstance(value, dict):
-            return "must be an object"
-    elif type(value) is not str or value not in rule.split("|"):
-        return "must be one of " + ", ".join(rule.split("|"))
+    elif not isinstance(value, dict):  # an object: the payload's limit bounds it, and a command checks what it takes
+        return "must be an object"
     return None
 
 
@@ -134,11 +166,13 @@ def _is_scalar(value):
 
 
 def _travels(leaf):
-    return "event heartbeat" if leaf == "up" else "status" if leaf == "status" else "receipt command"
+    if leaf == "up":
+        return ("event", "heartbeat")
+    return ("status",) if leaf == "status" else ("receipt", "command")
 
 
 # Which type travels on which leaf of the topic.
-TYPES_BY_LEAF = {leaf: tuple(_travels(leaf).split(" ")) for leaf in ("up", "status", "down")}
+TYPES_BY_LEAF = {leaf: _travels(leaf) for leaf in ("up", "status", "down")}
 
 
 def _said(value):
@@ -154,19 +188,15 @@ def check(message, leaf):
     if type(message.get("v")) is not int or message["v"] != 1:
         raise WireError("v", "this is version 1 of the format, the message says {}".format(_said(message.get("v"))))
     kind = message.get("type")
-    if type(kind) is not str or kind not in _travels(leaf).split(" "):
+    if type(kind) is not str or kind not in _travels(leaf):
         raise WireError("type", "{} does not travel on .../{}".format(_said(kind), leaf))
-    for item in spec(kind):
-        name, rule = item.split("=")
-        required = name[-1] != "?"
-        name = name.rstrip("?")
-        if name not in message:
-            if required:
-                raise WireError(name, "is missing")
-            continue
-        why = _wrong(rule, message[name])
-        if why:
-            raise WireError(name, why)
+    for name, required, test, low, high in rows(kind):
+        if name in message:
+            why = _judge(message[name], test, low, high)
+            if why:
+                raise WireError(name, why)
+        elif required:
+            raise WireError(name, "is missing")
     if "k" in message:
         why = _wrong("0..255", message["k"])  # MAX_KEY_NUMBER
         if why:
