@@ -13,6 +13,6 @@ LinkError, not a guess.
 """
 
 from bellsim.linker.source import LinkError
-from bellsim.linker.write import Linked, link
+from bellsim.linker.write import Linked, link, told
 
-__all__ = ["LinkError", "Linked", "link"]
+__all__ = ["LinkError", "Linked", "link", "told"]

@@ -126,6 +126,19 @@ class _Through(ast.NodeTransformer):
     def __init__(self, known: Mapping[str, Mapping[str, object]]) -> None:
         self.known = known
 
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
+        return self._function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.stmt:
+        return self._function(node)
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
+        outer, local = self.known, local_names(node)
+        self.known = {alias: constants for alias, constants in outer.items() if alias not in local}
+        self.generic_visit(node)
+        self.known = outer
+        return node
+
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         self.generic_visit(node)
         if isinstance(node.value, ast.Name) and isinstance(node.ctx, ast.Load):

@@ -24,6 +24,12 @@ class Names:
 
     def __init__(self, program: Program, held: tuple[str, ...]) -> None:
         self.program, self.held = program, frozenset(held)
+        self._functions: dict[str, ast.FunctionDef] = {}  # the first of each name
+        for each in program.modules.values():
+            for statement in each.body:
+                for node in ast.walk(statement):
+                    if isinstance(node, ast.FunctionDef):
+                        self._functions.setdefault(node.name, node)
         self._survey()
         taken = self.kept | BUILTIN | set(self.foreign)
         free = [name for name in held if name not in taken]
@@ -74,6 +80,7 @@ class Names:
         asked: set[str] = set()
         foreign: set[str] = set(BOARD)
         keywords: set[str] = set()
+        unknown: set[str] = set()
         for module in program.modules.values():
             fields = field_texts(module.body, module)
             for statement in module.statements():
@@ -95,8 +102,9 @@ class Names:
                         for keyword in node.keywords:
                             if keyword.arg is None:
                                 continue
-                            if data is None:
+                            if data is None:  # or a function of ours that is a value: its argument keeps its name too
                                 foreign.add(keyword.arg)
+                                unknown.add(keyword.arg)
                             elif keyword.arg in data:
                                 texts.add(keyword.arg)
                             else:
@@ -112,7 +120,7 @@ class Names:
         for module in program.modules.values():
             everything |= set(module.foreign)
         self.kept = {name for name in everything if name not in self.ours or name in self.held} | set(PROGRAM)
-        self.keywords = keywords
+        self.keywords = keywords | unknown
 
     def data_keywords(self, module: Module, call: ast.Call) -> set[str] | None:
         """Of a call's keywords, those that become keys of a dict; None if the interpreter's function takes them all."""
@@ -145,11 +153,7 @@ class Names:
                 place = self.program.resolved(module.aliases[func.value.id][0], func.attr)
             elif func.value.id not in module.foreign:
                 # A borrowed module, or an object of ours: whatever has this name
-                for other in self.program.modules.values():
-                    for statement in other.body:
-                        for node in ast.walk(statement):
-                            if isinstance(node, ast.FunctionDef) and node.name == func.attr:
-                                return node
+                return self._functions.get(func.attr)
         if place is None or place[1] is None:
             return None
         for statement in self.program.modules[place[0]].defs.get(place[1], ()):

@@ -111,6 +111,8 @@ class Program:
         while todo:
             item = todo.pop()
             for use in self.uses.get(item, ()):
+                if use not in self.uses:  # a local name, or a constant that was folded
+                    continue
                 if use in self.marks:
                     wanted = {self.marks[use]}
                 else:

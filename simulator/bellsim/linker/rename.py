@@ -79,7 +79,7 @@ class Rename(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.expr:
         foreign = self.names.data_keywords(self.module, node) is None
         if called(node) == "namedtuple" and isinstance(node.args[0], ast.Constant):
-            node.args[0] = ast.Constant(self.names.arguments[0])  # only a repr would show it
+            node.args[0] = ast.Constant(next(iter(self.names.arguments), "O"))  # only a repr would show it
         keywords = [(keyword.arg, self.visit(keyword.value)) for keyword in node.keywords]
         if called(node) == "isinstance":
             uses = set(self.program.uses_of(self.module, node.args[1]))
@@ -139,6 +139,7 @@ class Rename(ast.NodeTransformer):
     _in_class = False
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.stmt:
+        self._refuse_own_names(node)
         node.name = self.names.globals[self.module.name, node.name]
         node.bases = [self.visit(base) for base in node.bases]
         self._in_class = True

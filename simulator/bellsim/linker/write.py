@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,25 @@ class Linked:
             (folder / path).write_text(text)
         (folder / "names.txt").write_text("".join(f"{new} {old}\n" for new, old in sorted(self.names.items())))
         return folder
+
+    def told(self, trace: str) -> str:
+        """A traceback of the linked firmware, with what its functions are called in the source."""
+        return told(trace, self.names)
+
+
+_FRAME = re.compile(r'File "(?P<file>[^"]*)", line \d+, in (?P<name>\w+)$', re.MULTILINE)
+
+
+def told(trace: str, names: Mapping[str, str]) -> str:
+    """As Linked.told, with the names of a names.txt. A member and a global that share a name are both told."""
+
+    def frame(found: re.Match[str]) -> str:
+        file, name = Path(found["file"]).stem, found["name"]
+        wanted = [name if file == ENTRY.rpartition(".")[2] else f"{file}.{name}", f".{name}"]
+        meant = [names[one] for one in wanted if one in names]
+        return found[0].removesuffix(name) + (" or ".join(meant) or name)
+
+    return _FRAME.sub(frame, trace)
 
 
 def link(packages: Mapping[str, Path], held: tuple[str, ...] = HELD) -> Linked:
