@@ -302,14 +302,14 @@ class App:
             self._settle(effect[1])
 
     def _guard(self, name, record):
-        """Something is written that no alarm waits for: a dead flash is told, and no more."""
+        """Something is written that no alarm waits for: a dead flash or no memory is told, and no more."""
         try:
             if name == "settings":
                 staged.Staged(*self._store).keep()
             else:
                 memory.Memory(self._folder).keep(name, record)
             self.fault("memory", False)
-        except OSError as fault:
+        except (OSError, MemoryError) as fault:  # MemoryError: what writes it could not be loaded
             self.log(f"fault: {name}: {fault}")
             self.fault("memory", True)
 

@@ -72,7 +72,7 @@ def steady_ms(safe):
     return SAFE_MS if safe else QUICK_MS
 
 
-@seldom("starts")
+# Not on loan: what tells of a fault has to work when there is no memory to load anything.
 def crashed(record, what, where, text):
     """The record of a run that is about to end: what (type of the exception), where (module:line), text (plain)."""
     return _changed(record, last=[what, where, text])
@@ -102,7 +102,6 @@ def report(record):
     return info
 
 
-@seldom("starts")
 def where(trace):
     """ "module:line" of the innermost frame in a traceback (text, of either runtime), or "" if there is none."""
     found = ""
@@ -115,7 +114,6 @@ def where(trace):
     return found
 
 
-@seldom("starts")
 def plain(text, secrets=()):
     """The text of an exception, short and on one line, without what could be a key or a password."""
     for secret in secrets:

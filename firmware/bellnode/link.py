@@ -9,7 +9,7 @@ from binascii import hexlify
 
 import bellwire
 from bellnode import link_state, mqtt, tls
-from bellnode.loan import seldom
+from bellnode.loan import keep, seldom
 
 # 32 events of a full outbox, a heartbeat, and the PUBACKs of as many receipts. A broker that lets that many pile up is
 # not reading: the link is left.
@@ -118,6 +118,7 @@ class Link:
 
     async def run(self):
         """For ever: pause, open, stay. Returns after stop()."""
+        keep("dial")  # a bell that cannot dial again for lack of memory would be worse than one with less to spare
         while not self._stopping:
             self._alive()
             if not self._network.network_up():

@@ -11,7 +11,6 @@ from hashlib import sha256
 
 from bellnode import life
 from bellnode.journal import TwoCopies
-from bellnode.loan import seldom
 
 
 class Starts:
@@ -88,7 +87,6 @@ class Starts:
         return True
 
 
-@seldom("starts")
 def trace(fault):
     """The traceback of an exception as text, on either runtime."""
     if hasattr(sys, "print_exception"):

@@ -3,7 +3,7 @@
 import asyncio
 
 from bellnode import ladder
-from bellnode.loan import seldom
+from bellnode.loan import keep, seldom
 
 JOIN_MS = 15000  # an access point answers within a few seconds; then the next network of the list
 WATCH_MS = 1000
@@ -41,6 +41,7 @@ class Network:
 
     async def run(self):
         """For ever."""
+        keep("ladder")  # it counts the attempts that fail: without it there would be no next one
         if self._networks:
             self._switch_on()
         while True:
