@@ -5,8 +5,7 @@
     give_back(name) it is not needed always any more
 
 Nothing on the way of a press (journal, send, receipt, lamp, resend; dialling is held) is borrowed: there may be no
-memory left to
-load it. CPython keeps everything: it has room, and a class that was loaded twice would not be itself.
+memory left to load it. CPython keeps everything: it has room, and a class that was loaded twice would not be itself.
 """
 
 import sys

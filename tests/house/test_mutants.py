@@ -113,7 +113,7 @@ def test_an_explanation_says_why(campaign: ModuleType, tmp_path):
 
 # A change in each of these has to be noticed: (module, function, kind of change).
 CAUGHT = [
-    ("arming", "", "row"),
+    ("alarm", "", "row"),
     ("outbox", "is_alarm", "logic"),
     ("outbox", "_add", "drop"),
     ("checkin", "_let_time_pass", "compare"),
