@@ -205,6 +205,14 @@ REFUSED = {
         {"app": "from bellnode.loan import hold\ndef main(): hold('nobody')"},
         "not there: bellnode.nobody",
     ),
+    "a loan of what another module has": (
+        {
+            "app": "from bellnode.loan import hold\ndef main(): hold('b').f()",
+            "b": "from bellnode.c import f\ndef g(): f()",
+            "c": "def f(): pass",
+        },
+        "not defined there, only passed on",
+    ),
     "a seldom method with a namesake": (
         {
             "app": "from bellnode.loan import seldom\nclass A:\n    @seldom('s')\n    def told(self): pass\n"

@@ -47,6 +47,15 @@ class Program:
                     if not node.args or not isinstance(node.args[0], ast.Constant):
                         raise LinkError(f"{module.name}: {ast.unparse(node)}: a loan names its module by a literal")
                     found.add(f"bellnode.{node.args[0].value!s}")
+                asked = node.value if isinstance(node, ast.Attribute) else None
+                if (
+                    isinstance(asked, ast.Call)
+                    and called(asked) in LOAN_CALLS
+                    and isinstance(asked.args[0], ast.Constant)
+                ):
+                    lent = self.modules.get(f"bellnode.{asked.args[0].value!s}")
+                    if isinstance(node, ast.Attribute) and lent is not None and node.attr not in lent.defs:
+                        raise LinkError(f"{module.name}: {ast.unparse(node)}: not defined there, only passed on")
         unknown = found - set(self.modules)
         if unknown:
             raise LinkError(f"borrowed, and not there: {', '.join(sorted(unknown))}")
