@@ -204,7 +204,7 @@ class Lane:
     def _look_at_deadlines(self) -> None:
         loop = asyncio.get_running_loop()
         now_s = loop.time()
-        for attempt in list(self._under_way):
+        for attempt in sorted(self._under_way, key=lambda one: one.until_s):
             if attempt.late or attempt.end is None or attempt.until_s > now_s + _SAME_S:
                 continue
             attempt.late = True

@@ -121,13 +121,7 @@ async def _field(
 ) -> AsyncIterator[_Field]:
     async with contextlib.AsyncExitStack() as stack:
         root = scratch_folder(stack, keep, say)
-        url = "sqlite:///ansimbell.db"
-        if store == "postgresql":
-            say("starting PostgreSQL")
-            server = postgresql.Server()
-            stack.push_async_callback(asyncio.to_thread, server.remove)
-            await asyncio.to_thread(server.start)
-            url = await asyncio.to_thread(server.database, "ansimbell")
+        url = await postgresql.store_url(stack, store, say)
         receiver = Receiver()
         await receiver.start()
         stack.push_async_callback(receiver.stop)

@@ -4,6 +4,7 @@ It listens on a Unix socket in its own folder and nowhere else. PostgreSQL refus
 runs as the user that its Debian package made.
 """
 
+import asyncio
 import contextlib
 import os
 import pwd
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from bellgate.errors import AnsimbellError
@@ -176,3 +178,15 @@ class Server:
             raise AnsimbellError(f"{path}: {error}") from None
         if done.returncode != 0:
             raise AnsimbellError(f"{name}: {(done.stderr or done.stdout).strip()[-400:]}")
+
+
+async def store_url(stack: contextlib.AsyncExitStack, store: str, say: Callable[[str], None]) -> str:
+    """store.url of a scratch installation; a server of its own is started if `store` is "postgresql", and goes with
+    the stack."""
+    if store != "postgresql":
+        return "sqlite:///ansimbell.db"
+    say("starting PostgreSQL")
+    server = Server()
+    stack.push_async_callback(asyncio.to_thread, server.remove)
+    await asyncio.to_thread(server.start)
+    return await asyncio.to_thread(server.database, "ansimbell")

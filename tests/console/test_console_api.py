@@ -2,11 +2,13 @@
 
 import asyncio
 import sqlite3
+import threading
 
 import pytest
 from desk import Desk
 from structlog.testing import capture_logs
 
+from bellgate.console import app as app_module
 from bellgate.console.guard import BODY_MAX_BYTES
 from bellgate.console.models import Disposition
 from bellgate.core.incident import DISPOSITIONS
@@ -291,3 +293,20 @@ def test_the_description_of_the_api_is_whole(desk: Desk):
             assert operation["security"], (method, path)
             assert {"401", "403", "422", "503"} <= set(operation["responses"]), (method, path)
     assert "409" in told["paths"]["/api/v1/incidents/{incident_id}/close"]["post"]["responses"]
+
+
+def test_metrics_of_a_database_that_hangs_are_refused_in_time_and_hold_nobody_up(desk, monkeypatch):
+    hangs = threading.Event()
+
+    def slowly(_registry):
+        hangs.wait(20)
+        return b""
+
+    monkeypatch.setattr(app_module, "generate_latest", slowly)
+    monkeypatch.setattr(app_module, "SCRAPE_S", 0.05)
+    try:
+        answer = desk.get("/metrics")
+        assert answer.status_code == 503 and "the database did not answer within 0.05 s" in answer.text
+        assert desk.get("/healthz").status_code in (200, 503)
+    finally:
+        hangs.set()

@@ -26,16 +26,29 @@ def out() -> io.StringIO:
 
 
 @pytest.fixture
-def log(out: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Set up as by `bellgate run`; log() reads what was said so far."""
+def said(out: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Set up as by `bellgate run`; said() is all of it so far."""
     before, handlers = structlog.get_config(), logging.root.handlers[:]
     monkeypatch.setattr(log_lines._how, "write_all", log_lines._how.write_all)
     monkeypatch.setattr(sys, "stderr", out)
     log_lines.set_up_log()
     structlog.configure(cache_logger_on_first_use=False)
-    yield lambda: [json.loads(line) for line in out.getvalue().splitlines()]
+    yield out.getvalue
     structlog.configure(**before)
     logging.root.handlers[:] = handlers
+
+
+@pytest.fixture
+def log(said: Any) -> Any:
+    """log() reads what was said so far."""
+    return lambda: [json.loads(line) for line in said().splitlines()]
+
+
+@pytest.fixture
+def terminal(out: io.StringIO, request: pytest.FixtureRequest) -> Any:
+    """The same at a terminal: terminal() is what stands there."""
+    out.isatty = lambda: True  # type: ignore[method-assign]
+    return request.getfixturevalue("said")
 
 
 class Station:
@@ -107,25 +120,13 @@ def test_a_traceback_shows_no_values(log: Any) -> None:
     assert "battery" not in text and "the key of" not in text
 
 
-def test_on_a_terminal_neither(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, handlers = structlog.get_config(), logging.root.handlers[:]
-    out = io.StringIO()
-    out.isatty = lambda: True  # type: ignore[method-assign]
-    monkeypatch.setattr(log_lines._how, "write_all", log_lines._how.write_all)
-    monkeypatch.setattr(sys, "stderr", out)
+def test_on_a_terminal_neither(terminal: Any) -> None:
     try:
-        log_lines.set_up_log()
-        structlog.configure(cache_logger_on_first_use=False)
-        try:
-            password = "correct horse battery staple"
-            raise RuntimeError(f"{len(password)} is wrong")  # 28
-        except RuntimeError:
-            structlog.get_logger("test").exception("fault")
-        said = out.getvalue()
-        assert "28 is wrong" in said and "Traceback" in said and "battery" not in said
-    finally:
-        structlog.configure(**before)
-        logging.root.handlers[:] = handlers
+        password = "correct horse battery staple"
+        raise RuntimeError(f"{len(password)} is wrong")  # 28
+    except RuntimeError:
+        structlog.get_logger("test").exception("fault")
+    assert "28 is wrong" in terminal() and "Traceback" in terminal() and "battery" not in terminal()
 
 
 def test_many_lines_say_what_structlog_says_of_one(log: Any) -> None:
@@ -206,23 +207,12 @@ def test_lines_that_cannot_be_written_are_lost_and_no_more(monkeypatch: pytest.M
         logging.root.handlers[:] = handlers
 
 
-def test_on_a_terminal_many_lines_are_readable_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, handlers = structlog.get_config(), logging.root.handlers[:]
-    out = io.StringIO()
-    out.isatty = lambda: True  # type: ignore[method-assign]
-    monkeypatch.setattr(log_lines._how, "write_all", log_lines._how.write_all)
-    monkeypatch.setattr(sys, "stderr", out)
-    try:
-        log_lines.set_up_log()
-        structlog.configure(cache_logger_on_first_use=False)
-        log_lines.info_all([{"event": "press_stored", "bell": "성수"}, {"event": "press_again", "stage": "stored"}])
-        first, second = out.getvalue().splitlines()
-        assert "press_stored" in first and "성수" in first and "press_again" in second
-        for line in (first, second):
-            assert not line.startswith("{")
-    finally:
-        structlog.configure(**before)
-        logging.root.handlers[:] = handlers
+def test_on_a_terminal_many_lines_are_readable_text(terminal: Any) -> None:
+    log_lines.info_all([{"event": "press_stored", "bell": "성수"}, {"event": "press_again", "stage": "stored"}])
+    first, second = terminal().splitlines()
+    assert "press_stored" in first and "성수" in first and "press_again" in second
+    for line in (first, second):
+        assert not line.startswith("{")
 
 
 def test_a_press_says_its_incident_and_whether_it_opened_it(estate: Estate, log: Any) -> None:

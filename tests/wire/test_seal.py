@@ -4,6 +4,7 @@ from binascii import hexlify, unhexlify
 
 import bellwire
 from bellwire import MAX_PAYLOAD_BYTES, TAG_CHARS, WireError
+from bellwire.seal import KEYS_MAX
 
 KEY = bytes(range(32))
 OTHER = bytes(range(1, 33))
@@ -203,3 +204,21 @@ def test_names():
         assert bellwire.valid_name(name), name
     for name in ("", "-", "-a", "a-", "A", "a_b", "a.b", "a b", "a/b", "a+", "#", "종", "x" * 33, None, 1, b"a"):
         assert not bellwire.valid_name(name), name
+
+
+def test_a_key_longer_than_a_block_is_refused():
+    assert len(bellwire.hmac_sha256(bytes(64), b"x")) == 32
+    try:
+        bellwire.hmac_sha256(bytes(65), b"x")
+        raise AssertionError("65 bytes were taken")
+    except ValueError as error:
+        assert "65 bytes, at most 64" in str(error)
+
+
+def test_more_keys_than_are_kept_are_told_apart():
+    first = last = bellwire.hmac_sha256(KEY, b"x")
+    for number in range(KEYS_MAX + 1):
+        tag = bellwire.hmac_sha256(number.to_bytes(4, "big"), b"x")
+        assert tag not in (first, last)
+        last = tag
+    assert bellwire.hmac_sha256(KEY, b"x") == first

@@ -1,5 +1,8 @@
 """The console's composition: `create_app(Deps) -> FastAPI`."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -11,6 +14,9 @@ from bellgate.console.access import Access
 from bellgate.console.deps import Deps
 from bellgate.console.guard import Guard
 from bellgate.console.live import Hub
+
+# Prometheus itself waits ten seconds by default.
+SCRAPE_S = 8.0
 
 __all__ = ("Deps", "Hub", "create_app")
 
@@ -47,7 +53,15 @@ def _without_sign_in(app: FastAPI, deps: Deps) -> None:
         checks = [{"name": name, "ok": ok, "text": text} for name, ok, text in health.checks]
         return JSONResponse({"ok": health.ok, "checks": checks}, 200 if health.ok else 503)
 
+    # A thread of its own: the figures ask the database, and neither alarms nor pages may wait for that.
+    scraper = ThreadPoolExecutor(1, "metrics")
+
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
-        """Prometheus' text format."""
-        return Response(generate_latest(deps.metrics), media_type=CONTENT_TYPE_LATEST)
+        """Prometheus' text format; 503 while the database does not answer."""
+        try:
+            async with asyncio.timeout(SCRAPE_S):
+                text = await asyncio.get_running_loop().run_in_executor(scraper, generate_latest, deps.metrics)
+        except TimeoutError:
+            return Response(f"the database did not answer within {SCRAPE_S:g} s: see /healthz\n", 503)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -47,13 +47,7 @@ async def measure(
         raise SimulatorError(f"there is no store {store!r}: choose one of {', '.join(STORES)}")
     async with contextlib.AsyncExitStack() as stack:
         root = scratch_folder(stack, keep, say)
-        url = "sqlite:///ansimbell.db"
-        if store == "postgresql":
-            say("starting PostgreSQL")
-            server = postgresql.Server()
-            stack.push_async_callback(asyncio.to_thread, server.remove)
-            await asyncio.to_thread(server.start)
-            url = await asyncio.to_thread(server.database, "ansimbell")
+        url = await postgresql.store_url(stack, store, say)
         await asyncio.to_thread(install, root / "gateway", url)
         day = Day(root / "gateway", bells, hours, seed, store == "sqlite", say)
         stack.push_async_callback(day.gate.stop)
