@@ -23,11 +23,13 @@ Pure, no clock, no input or output: time comes in as `*_ms`, effects go out as t
     link_state  which broker, when, and when to give it up
     ladder      what to do about a network where nobody answers: dns, wifi, radio
     addresses   which address to try, and when DNS has to be asked
+    table       literal tables of states, as texts
+    loan        what is needed seldom is loaded when it is, and gone afterwards
     life        crashes, safe mode, and when the watchdog may be fed
 
 The edges of the world:
 
-    config      the enrolment file
+    config      the enrolment file; brokers: its lists of brokers and networks
     staged      settings.json, and a candidate on trial
     memory      what is remembered over a restart besides the events; the journal's self-test
     journal     events, in the ring or in files that survive a power cut

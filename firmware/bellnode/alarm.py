@@ -24,6 +24,8 @@ event again: a duplicate, which the gateway answers with the present stage).
 
 from collections import namedtuple
 
+from bellnode.table import Table
+
 DELIVERY_MS = 10000  # promise 2 of the design: no receipt in 10 s, and the person must know
 CLOSED_SHOWN_MS = 5000  # long enough to be seen
 CONFIRM_MS = 5000  # the answer to a heartbeat takes well under a second; then ask
@@ -35,74 +37,71 @@ RUNGS = ("idle", "sending", "not_delivered", "stored", "presented", "acknowledge
 DELIVERED = ("stored", "presented", "acknowledged", "dispatched")
 
 # (rung, sign): next rung. Signs: press · late (DELIVERY_MS are over) · a receipt's stage or refused · clear (shown long
-# enough) · gone (the gateway no longer names it)
-TABLE = {
-    ("idle", "press"): "sending",
-    # The gateway remembers what a restarted bell has forgotten.
-    ("idle", "stored"): "stored",
-    ("idle", "presented"): "presented",
-    ("idle", "acknowledged"): "acknowledged",
-    ("idle", "dispatched"): "dispatched",
-    ("sending", "late"): "not_delivered",
-    ("sending", "refused"): "not_delivered",
-    ("sending", "stored"): "stored",
-    ("sending", "presented"): "presented",
-    ("sending", "acknowledged"): "acknowledged",
-    ("sending", "dispatched"): "dispatched",
-    ("sending", "closed"): "closed",
-    ("not_delivered", "refused"): "not_delivered",
-    ("not_delivered", "stored"): "stored",
-    ("not_delivered", "presented"): "presented",
-    ("not_delivered", "acknowledged"): "acknowledged",
-    ("not_delivered", "dispatched"): "dispatched",
-    ("not_delivered", "closed"): "closed",
-    ("stored", "refused"): "stored",
-    ("stored", "stored"): "stored",
-    ("stored", "presented"): "presented",
-    ("stored", "acknowledged"): "acknowledged",
-    ("stored", "dispatched"): "dispatched",
-    ("stored", "closed"): "closed",
-    ("stored", "gone"): "idle",
-    ("presented", "refused"): "presented",
-    ("presented", "stored"): "presented",
-    ("presented", "presented"): "presented",
-    ("presented", "acknowledged"): "acknowledged",
-    ("presented", "dispatched"): "dispatched",
-    ("presented", "closed"): "closed",
-    ("presented", "gone"): "idle",
-    ("acknowledged", "refused"): "acknowledged",
-    ("acknowledged", "stored"): "acknowledged",
-    ("acknowledged", "presented"): "acknowledged",
-    ("acknowledged", "acknowledged"): "acknowledged",
-    ("acknowledged", "dispatched"): "dispatched",
-    ("acknowledged", "closed"): "closed",
-    ("acknowledged", "gone"): "idle",
-    ("dispatched", "refused"): "dispatched",
-    ("dispatched", "stored"): "dispatched",
-    ("dispatched", "presented"): "dispatched",
-    ("dispatched", "acknowledged"): "dispatched",
-    ("dispatched", "dispatched"): "dispatched",
-    ("dispatched", "closed"): "closed",
-    ("dispatched", "gone"): "idle",
-    ("closed", "refused"): "closed",
-    ("closed", "stored"): "closed",
-    ("closed", "presented"): "closed",
-    ("closed", "acknowledged"): "closed",
-    ("closed", "dispatched"): "closed",
-    ("closed", "closed"): "closed",
-    ("closed", "clear"): "idle",
-}
+# enough) · gone (the gateway no longer names it). An idle rung takes stages: the gateway remembers what a
+# restarted bell has forgotten.
+TABLE = Table(
+    "an alarm that is {!r} cannot take {!r}",
+    """
+idle press sending
+idle stored stored
+idle presented presented
+idle acknowledged acknowledged
+idle dispatched dispatched
+sending late not_delivered
+sending refused not_delivered
+sending stored stored
+sending presented presented
+sending acknowledged acknowledged
+sending dispatched dispatched
+sending closed closed
+not_delivered refused not_delivered
+not_delivered stored stored
+not_delivered presented presented
+not_delivered acknowledged acknowledged
+not_delivered dispatched dispatched
+not_delivered closed closed
+stored refused stored
+stored stored stored
+stored presented presented
+stored acknowledged acknowledged
+stored dispatched dispatched
+stored closed closed
+stored gone idle
+presented refused presented
+presented stored presented
+presented presented presented
+presented acknowledged acknowledged
+presented dispatched dispatched
+presented closed closed
+presented gone idle
+acknowledged refused acknowledged
+acknowledged stored acknowledged
+acknowledged presented acknowledged
+acknowledged acknowledged acknowledged
+acknowledged dispatched dispatched
+acknowledged closed closed
+acknowledged gone idle
+dispatched refused dispatched
+dispatched stored dispatched
+dispatched presented dispatched
+dispatched acknowledged dispatched
+dispatched dispatched dispatched
+dispatched closed closed
+dispatched gone idle
+closed refused closed
+closed stored closed
+closed presented closed
+closed acknowledged closed
+closed dispatched closed
+closed closed closed
+closed clear idle
+""",
+)
+turn = TABLE.turn
 
 # what: None when only the gateway remembers the event. happened_ms: bell's clock, None before this start.
 # since_ms: when the rung began. confirm_ms: when to ask for the stage, or None while it is known to be fresh.
 Shown = namedtuple("Shown", ("boot", "seq", "what", "happened_ms", "rung", "since_ms", "confirm_ms"))
-
-
-def turn(rung, sign):
-    """The next rung. Raises ValueError for a pair that the table does not list."""
-    if (rung, sign) not in TABLE:
-        raise ValueError(f"an alarm that is {rung!r} cannot take {sign!r}")
-    return TABLE[(rung, sign)]
 
 
 def _moved(shown, sign, now_ms, confirm_ms):

@@ -7,6 +7,7 @@ After each new link the gateway names the stages of what is open. What it has no
 """
 
 from bellnode import alarm, clock, happen, health, indicator, outbox, sense
+from bellnode.loan import seldom
 
 
 def linked(node, now_ms):
@@ -69,6 +70,7 @@ def tick(node, now_ms):
     return happen.changed(node, known=tuple(known), doubt_ms=None)
 
 
+@seldom("start")
 def remembered(value):
     """`known` from what a file held (JSON value): anything odd in it is left out."""
     known = []

@@ -22,11 +22,17 @@ from bellnode import (
     settings,
     staged,
     starts,
+    tls,
     watch,
     wifi,
 )
 from bellnode.link import Link
+from bellnode.loan import give_back, keep, seldom
 
+_CPYTHON = sys.implementation.name == "cpython"
+# Collect garbage after so many bytes of new objects, not when the heap is full: what lives long then lies close
+# together, and there is room in one piece for a packet or a loan. A collection takes less than a millisecond.
+COLLECT_BYTES = 8192
 FAILED_MS = 100  # after a turn of the loop that met a fault
 IDLE_MS = 1000  # the loop turns at least once a second: for the network's state and the clock's wrap
 
@@ -34,25 +40,30 @@ IDLE_MS = 1000  # the loop turns at least once a second: for the network's state
 class App:
     """One bell. Made inside the running loop.
 
-    found: config.Config. store: staged.Staged; loaded: what its load() gave. record: starts.Starts, not begun yet.
+    found: config.Config. store: what staged.Staged is made of; loaded: what its load() gave. record: starts.Starts, not
+    begun yet. events: what _events() gave.
     """
 
-    def __init__(self, found, folder, store, loaded, record):
+    def __init__(self, *given):
+        self._begin(*given)
+
+    @seldom("start")
+    def _begin(self, found, folder, store, loaded, record, events):
         self._stopping = False
         self.again = False  # True if the bell has to start again when run() is over
+        self._journal, kept, faulty = events
         self._starts = record
         boot, crash, faults = record.begin(board.random(16), board.unique())
         settled, errors, trial, given_up = loaded
         if record.safe:
             settled = settings.safe(settled)
         self._store = store
+        self._folder = folder
         self._board = board.Board(self.stop, settled)
         self._settings = found
-        self._journal = journal.events(folder, self._board.journal_partition())
         self._topics = [bellwire.join(found.site, found.bell_id, leaf) for leaf in ("up", "down", "status")]
         self._keys = {0: found.key}
         self._node = node.start(found.kind, settled, boot, crash, len(found.brokers), self._board.now_ms())
-        self._memory = memory.Memory(folder)
         self._player = player.Player(self._board, settled.silent)
         self._inputs = []  # what the node has to take yet
         self._feeding = False
@@ -76,8 +87,7 @@ class App:
             self.log(f"fault: {text}")
         if errors:
             faults += ("settings",)
-        self._feed(("remembered",) + self._memory.load())
-        kept, faulty = memory.load_events(self._journal)
+        self._feed(("remembered",) + memory.Memory(folder).load())
         if faulty:
             faults += ("journal",)
         self._feed(("loaded", kept, faults))
@@ -283,36 +293,45 @@ class App:
         elif name == "log":
             self.log(effect[1])
         elif name in ("remember", "keep"):
-            self._guard(self._memory.keep, "memory" if name == "remember" else "arming", effect[1])
+            self._guard("memory" if name == "remember" else "arming", effect[1])
         elif name == "check":
             self._check(effect[1])
         elif name == "configure":
-            why = self._store.stage(*effect[1:])
-            if why is None:
-                self.log("settings on trial: the bell starts again with them")
-                self._restart()
-            else:
-                self._feed(("configured", effect[1], why))
+            self._stage(*effect[1:])
         elif name == "settings":
             self._settle(effect[1])
 
-    def _guard(self, call, *given):
-        """Something is written that no alarm waits for: a dead flash is told, and no more."""
+    def _guard(self, name, record):
+        """Something is written that no alarm waits for: a dead flash or no memory is told, and no more."""
         try:
-            call(*given)
+            if name == "settings":
+                staged.Staged(*self._store).keep()
+            else:
+                memory.Memory(self._folder).keep(name, record)
             self.fault("memory", False)
-        except OSError as fault:
-            self.log(f"fault: memory: {fault}")
+        except (OSError, MemoryError) as fault:  # MemoryError: what writes it could not be loaded
+            self.log(f"fault: {name}: {fault}")
             self.fault("memory", True)
 
+    @seldom("orders")
+    def _stage(self, order, changes, minutes):
+        why = staged.Staged(*self._store).stage(order, changes, minutes)
+        if why is None:
+            self.log("settings on trial: the bell starts again with them")
+            self._restart()
+        else:
+            self._feed(("configured", order, why))
+
+    @seldom("orders")
     def _settle(self, how):
         """The trial is over: its settings stay, or the old ones come back."""
         if how == "keep":
-            self._guard(self._store.keep)
+            self._guard("settings", None)
         else:
-            self._store.drop()
+            staged.Staged(*self._store).drop()
             self._restart()
 
+    @seldom("orders")
     def _check(self, order):
         """The self-test: what can be tried without waking anybody."""
         found = self._board.check()
@@ -371,6 +390,8 @@ class App:
 
 async def _main(*given):
     app = App(*given)
+    give_back("start")
+    gc.collect()
     try:
         import signal  # noqa: PLC0415 -- MicroPython has none, and dies of SIGTERM: the last will tells it
 
@@ -381,19 +402,34 @@ async def _main(*given):
     return app.again
 
 
+@seldom("start")
+def _events(folder):
+    """(journal, records that can be sent, faulty)"""
+    events = journal.events(folder, board.journal_partition())
+    return (events,) + memory.load_events(events)
+
+
 def main(folder="."):
     """Run the bell whose config.json is in `folder`. Ends with status 2 and one line if it cannot be used."""
+    if not _CPYTHON:
+        gc.threshold(COLLECT_BYTES)
+    keep("start")
+    # First, while there is room: a whole sector of the ring is read at once.
+    events = _events(folder)
+    gc.collect()
     try:
         found = config.read(folder + "/" + config.FILE)
     except config.ConfigError as fault:
         print(f"bell: {fault}")
         sys.exit(2)
-    store = staged.Staged(folder, found.kind, found.silent)
-    loaded = store.load()
+    if not _CPYTHON:  # while there is room in one piece
+        found = config.prepared(found, tls.context(found))
+    store = (folder, found.kind, found.silent)
+    loaded = staged.Staged(*store).load()
     found = config.chosen(found, loaded[0])
     record = starts.Starts(folder, [password for _, password in found.wifi])
     try:
-        again = asyncio.run(_main(found, folder, store, loaded, record))
+        again = asyncio.run(_main(found, folder, store, loaded, record, events))
     except KeyboardInterrupt:
         return
     except Exception as fault:  # nothing else catches it: note it, and start again

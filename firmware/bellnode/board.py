@@ -13,6 +13,7 @@ import time
 
 from bellnode import boards
 from bellnode.latch import Latch
+from bellnode.loan import keep, seldom
 
 _CPYTHON = sys.implementation.name == "cpython"
 
@@ -100,6 +101,7 @@ class Board:
         if fitted is not None:
             self._fit(pins, fitted)
 
+    @seldom("wires")
     def _fit(self, pins, fitted):
         """What the settings say is wired."""
         import machine  # noqa: PLC0415
@@ -125,7 +127,10 @@ class Board:
         if fitted.keypad:
             self._rows = [machine.Pin(row, machine.Pin.OPEN_DRAIN, value=1) for row in pins.rows]
             self._columns = [machine.Pin(n, machine.Pin.IN, machine.Pin.PULL_UP) for n in pins.columns]
+        if self.poll_ms() is not None or self._contacts:
+            keep("inputs")
 
+    @seldom("wires")
     def _adc(self, number):
         import machine  # noqa: PLC0415
 
@@ -147,6 +152,11 @@ class Board:
         return [(level, self._at_ms(ticks)) for level, ticks in self._button.take()]
 
     def lines(self):
+        """What `_lines` says, if anything is wired."""
+        return self._lines() if self._contacts or self._analogue else ()
+
+    @seldom("inputs")
+    def _lines(self):
         """[(zone, value, at_ms)]: each edge of a plain line since the last call, 1 = made; a reading of each supervised
         line, in thousandths of the supply, once in SAMPLE_MS."""
         now_ms = self.now_ms()
@@ -158,16 +168,19 @@ class Board:
             found += [(zone, self._permille(adc), now_ms) for zone, adc in self._analogue]
         return found
 
+    @seldom("start")
     def levels(self):
         """[(zone, level)] of the plain lines now: what an edge before the start left behind."""
         return [(zone, contact.level()) for zone, contact in self._contacts]
 
+    @seldom("inputs")
     def _permille(self, adc):
         try:
             return max(0, min(1000, adc.read_uv() // boards.SUPPLY_MV))
         except OSError:
             return None
 
+    @seldom("wires")
     def check(self):
         """What a self-test reads here: {"button": "open" or "closed", "rssi", "bat_mv"}, each only if it is known."""
         found = {"button": "closed" if self._button.level() else "open"}
@@ -178,6 +191,7 @@ class Board:
             found["rssi"] = rssi
         return found
 
+    @seldom("inputs")
     def _battery_mv(self):
         if self._battery is None:
             return None
@@ -188,8 +202,14 @@ class Board:
 
     def power(self):
         """[("mains", present), ("battery", mv or None)], what is wired, once in POWER_SAMPLE_MS; else []."""
+        if self._mains is None and self._battery is None:
+            return ()
+        return self._power()
+
+    @seldom("inputs")
+    def _power(self):
         now_ms = self.now_ms()
-        if now_ms < self._power_ms or (self._mains is None and self._battery is None):
+        if now_ms < self._power_ms:
             return []
         self._power_ms = now_ms + POWER_SAMPLE_MS
         found = []
@@ -201,8 +221,12 @@ class Board:
 
     def keypad(self):
         """[(key, at_ms)] pressed on the keypad since the last call. Call it every KEY_MS: see `poll_ms`."""
+        return self._keypad() if self._rows else ()
+
+    @seldom("inputs")
+    def _keypad(self):
         now_ms = self.now_ms()
-        if not self._rows or now_ms < self._key_ms:
+        if now_ms < self._key_ms:
             return []
         self._key_ms = now_ms + KEY_MS
         seen = None
@@ -272,6 +296,7 @@ class Board:
 
         return machine.WDT(timeout=timeout_ms).feed
 
+    @seldom("wires")
     def readings(self):
         """What a heartbeat adds: {"rssi": dBm, "heap": bytes}, each only if it is known."""
         import esp32  # noqa: PLC0415
@@ -290,17 +315,20 @@ class Board:
             found["heap"] = min(free, max([region[2] for region in regions])) if regions else free
         return found
 
-    def journal_partition(self):
-        """The flash partition of the journal, a raw block device; None if the chip's table has none of that name."""
-        import esp32  # noqa: PLC0415
 
-        try:
-            found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="journal")
-        except (OSError, AttributeError):
-            return None
-        return found[0] if found else None
+@seldom("start")
+def journal_partition():
+    """The flash partition of the journal, a raw block device; None if the chip's table has none of that name."""
+    import esp32  # noqa: PLC0415
+
+    try:
+        found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label="journal")
+    except (OSError, AttributeError):
+        return None
+    return found[0] if found else None
 
 
+@seldom("start")
 def unique():
     """The chip's own bytes."""
     import machine  # noqa: PLC0415 -- see the module's docstring
@@ -308,11 +336,13 @@ def unique():
     return machine.unique_id()
 
 
+@seldom("start")
 def random(count):
     """`count` bytes of the hardware generator."""
     return os.urandom(count)
 
 
+@seldom("start")
 def bitten():
     """True if the watchdog ended the last run."""
     import machine  # noqa: PLC0415
@@ -320,6 +350,7 @@ def bitten():
     return machine.reset_cause() == machine.WDT_RESET
 
 
+@seldom("start")
 def restart():
     """Start again, as after power on. Does not return."""
     import machine  # noqa: PLC0415

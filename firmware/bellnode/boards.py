@@ -10,6 +10,8 @@ chosen from the chips' data sheets, none has been tried on hardware: see docs/ha
 
 from collections import namedtuple
 
+SELDOM = "wires"  # see `loan`
+
 # button, case, wall: contact to ground against the chip's pull-up. mains: low while the mains adapter delivers, from
 # an optocoupler. battery, zones: volts behind a divider (see docs/install.md). sounder: PWM. strobe, siren: high is on.
 # lamp: data line of a WS2812 ring. rows, columns: the matrix of a keypad, keys in the order of KEYS.

@@ -8,6 +8,8 @@ bounce of one press, or a trembling finger, is one press and never seven.
 
 from collections import namedtuple
 
+from bellnode.table import Table
+
 SETTLE_MS = 50  # a contact bounces for 1 to 20 ms; nobody presses twice within 50 ms
 HOLD_MS = 3000  # what the design calls a hold
 
@@ -17,19 +19,20 @@ Button = namedtuple("Button", ("phase", "since_ms", "open_ms"))
 RELEASED = Button("up", 0, None)
 
 # (phase, sign): (next phase, pattern that is reported)
-TABLE = {
-    ("up", "closed"): ("down", "press"),
-    ("down", "long"): ("held", "hold"),
-    ("down", "opened"): ("up", "release"),
-    ("held", "opened"): ("up", "release"),
-}
+TABLE = Table(
+    "a button that is {!r} cannot be {!r}",
+    """
+up closed down press
+down long held hold
+down opened up release
+held opened up release
+""",
+)
 
 
 def turn(phase, sign):
     """(next phase, pattern). Raises ValueError for a pair that the table does not list."""
-    if (phase, sign) not in TABLE:
-        raise ValueError(f"a button that is {phase!r} cannot be {sign!r}")
-    return TABLE[(phase, sign)]
+    return tuple(TABLE.turn(phase, sign).split(" "))
 
 
 def step(button, given, now_ms):

@@ -17,21 +17,28 @@ What was decided, and why:
 
 from collections import namedtuple
 
+from bellnode.loan import seldom
+from bellnode.table import Table
+
 WINDOW_MS_MAX = 5000
 WINDOWED = ("panic", "medical")
 
 # (phase, sign): next phase. held: an event waits for the end of its window. taken: it was taken back, and `patterns`
 # may not know it yet.
-TABLE = {
-    ("idle", "hold"): "held",
-    ("held", "over"): "idle",
-    ("held", "press"): "idle",
-    ("held", "turn"): "idle",
-    ("held", "cancel"): "taken",
-    ("taken", "press"): "idle",
-    ("taken", "turn"): "idle",
-    ("taken", "go"): "idle",
-}
+TABLE = Table(
+    "a cancel window that is {!r} cannot take {!r}",
+    """
+idle hold held
+held over idle
+held press idle
+held turn idle
+held cancel taken
+taken press idle
+taken turn idle
+taken go idle
+""",
+)
+turn = TABLE.turn
 
 # what, until_ms: of the event that is held, or None.
 Cancel = namedtuple("Cancel", ("window_ms", "phase", "what", "until_ms"))
@@ -42,13 +49,6 @@ def start(window_ms=0):
     if type(window_ms) is not int or not 0 <= window_ms <= WINDOW_MS_MAX:
         raise ValueError(f"a cancel window is 0 to {WINDOW_MS_MAX} ms, not {window_ms!r}")
     return Cancel(window_ms, "idle", None, None)
-
-
-def turn(phase, sign):
-    """The next phase. Raises ValueError for a pair that the table does not list."""
-    if (phase, sign) not in TABLE:
-        raise ValueError(f"a cancel window that is {phase!r} cannot take {sign!r}")
-    return TABLE[(phase, sign)]
 
 
 def step(state, given, now_ms):
@@ -62,6 +62,15 @@ def step(state, given, now_ms):
     kind = given[0]
     if kind not in ("press", "turn", "go", "cancel", "tick"):
         raise ValueError(f"a cancel window takes press, turn, go, cancel and tick, not {kind!r}")
+    windowless = not state.window_ms and state.phase == "idle" and kind != "cancel"
+    if windowless and (kind != "press" or now_ms >= given[2]):
+        return state, () if kind == "tick" else (given,)
+    return _step(state, given, now_ms)
+
+
+@seldom("window")
+def _step(state, given, now_ms):
+    kind = given[0]
     if state.phase == "taken" and kind in ("press", "turn", "go"):
         return _after_taken(state, given, now_ms)
     if kind == "turn":  # by the time of its edge: a loop that comes late must not send first

@@ -5,6 +5,8 @@ What a command does is in `orders`.
 
 from collections import namedtuple
 
+from bellnode.loan import seldom
+
 REMEMBERED_MAX = 4  # identifiers that share the newest moment; older ones are refused by their moment
 
 # now_ms: the gateway's moment of the newest command that ran, or -1. ids: those that ran at that moment.
@@ -13,6 +15,7 @@ Ran = namedtuple("Ran", ("now_ms", "ids"))
 NONE = Ran(-1, ())
 
 
+@seldom("orders")
 def judge(ran, message, gateway_ms):
     """(ran, why): why is None if the command has to be run now, else the reason for ignoring it.
 
@@ -33,6 +36,7 @@ def record(ran):
     return [ran.now_ms, list(ran.ids)]
 
 
+@seldom("start")
 def remembered(value):
     """The Ran in what `record` gave; NONE for anything else."""
     if not isinstance(value, list) or len(value) != 2 or type(value[0]) is not int or not isinstance(value[1], list):

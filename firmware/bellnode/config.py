@@ -15,16 +15,19 @@ from binascii import a2b_base64
 from collections import namedtuple
 
 import bellwire
-from bellnode import settings
-from bellnode.settings import Broker  # noqa: F401 -- what `brokers` holds
+from bellnode import brokers
+from bellnode.brokers import Broker  # noqa: F401 -- what `brokers` holds
+
+SELDOM = "start"  # see `loan`
 
 FILE = "config.json"
 FILE_BYTES_MAX = 16384  # an enrolment file is 3 to 5 kB; more than this would not fit an ESP32's heap twice
 
 # key: 32 bytes; ca_der, cert_der, key_der: DER bytes; brokers: tuple of Broker; wifi: tuple of (ssid, password);
-# silent: bool.
+# silent: bool. context: a TLS context made of the three, or None.
 Config = namedtuple(
-    "Config", ("bell_id", "site", "kind", "key", "ca_der", "cert_der", "key_der", "brokers", "wifi", "silent")
+    "Config",
+    ("bell_id", "site", "kind", "key", "ca_der", "cert_der", "key_der", "brokers", "wifi", "silent", "context"),
 )
 
 
@@ -85,9 +88,10 @@ def parse(data, path=FILE):
         ders[0],
         ders[1],
         ders[2],
-        _listed(settings.read_brokers, found.get("brokers"), path, "brokers", _AGAIN),
-        _listed(settings.read_wifi, found.get("wifi", []), path, "wifi", "Correct it or take it out."),
+        _listed(brokers.read_brokers, found.get("brokers"), path, "brokers", _AGAIN),
+        _listed(brokers.read_wifi, found.get("wifi", []), path, "wifi", "Correct it or take it out."),
         silent,
+        None,
     )
 
 
@@ -95,11 +99,16 @@ def chosen(found, settled):
     """The Config with the brokers and networks of the Settings, where they name any."""
     brokers = found.brokers if settled.brokers is None else settled.brokers
     wifi = found.wifi if settled.wifi is None else settled.wifi
-    return Config(*(found[:7] + (brokers, wifi, settled.silent)))
+    return Config(*(found[:7] + (brokers, wifi, settled.silent, found.context)))
+
+
+def prepared(found, context):
+    """The Config with a TLS context in the place of what it was made of, which is long."""
+    return Config(*(found[:4] + (None, None, None) + found[7:10] + (context,)))
 
 
 def _binary(found, name, path):
-    value = found.get(name)
+    value = found.pop(name, None)  # it is long, and not needed twice
     if not isinstance(value, str) or not value:
         raise ConfigError(f'{path}: "{name}" is missing. {_AGAIN}')
     try:

@@ -6,6 +6,7 @@ The functions here take a Node and give (node, effects) back; effects are those 
 from collections import namedtuple
 
 from bellnode import alarm, clock, outbox
+from bellnode.loan import seldom
 
 FAULTS_MAX = 8  # wire.md
 KNOWN_MAX = alarm.SHOWN_MAX
@@ -100,6 +101,7 @@ def remember(node, boot, seq, what):
     return changed(node, known=(others + ((boot, seq, what, True),))[-KNOWN_MAX:])
 
 
+@seldom("window")
 def let_go(node, what, info, now_ms):
     """The held event goes out now; what: it is that instead (with `info`), or None: as it is."""
     if node.held is None:

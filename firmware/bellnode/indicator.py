@@ -16,109 +16,98 @@ Row = namedtuple(
 )
 
 DARK = (0, 0, 0)
-STEADY = ()
-QUIET = None
 
-TABLE = {
-    # --- an alarm: the rungs of `alarm`
-    "idle": Row(DARK, DARK, DARK, DARK, STEADY, STEADY, QUIET, QUIET, QUIET),
-    # amber, quick even blink: at work
-    "sending": Row(
-        (255, 120, 0), (30, 14, 0), (8, 4, 0), (2, 1, 0), (250, 250), (100, 900), (2700, (250, 250)), STEADY, STEADY
-    ),
-    # red, hectic: nobody has it, run
-    "not_delivered": Row(
-        (255, 0, 0), (30, 0, 0), (8, 0, 0), (2, 0, 0), (100, 100), (100, 400), (900, (100, 100)), (100, 100), STEADY
-    ),
-    # white, one slow flash
-    "stored": Row(
-        (180, 180, 180),
-        (20, 20, 20),
-        (6, 6, 6),
-        (1, 1, 1),
-        (200, 1300),
-        (100, 2900),
-        (2700, (200, 1300)),
-        STEADY,
-        STEADY,
-    ),
-    # violet, two flashes: it stands on somebody's screen
-    "presented": Row(
-        (140, 0, 200),
-        (16, 0, 24),
-        (5, 0, 7),
-        (1, 0, 2),
-        (150, 150, 150, 1050),
-        (100, 200, 100, 2600),
-        (2700, (150, 150, 150, 1050)),
-        STEADY,
-        STEADY,
-    ),
-    # blue, three flashes: a person has it
-    "acknowledged": Row(
-        (0, 60, 255),
-        (0, 8, 30),
-        (0, 2, 8),
-        (0, 1, 3),
-        (150, 150, 150, 150, 150, 750),
-        (100, 200, 100, 200, 100, 2300),
-        (2700, (150, 150, 150, 150, 150, 750)),
-        STEADY,
-        STEADY,
-    ),
-    # green, steady: help is on the way
-    "dispatched": Row(
-        (0, 255, 0), (0, 30, 0), (0, 8, 0), (0, 2, 0), STEADY, STEADY, (1800, (1000, 2000)), STEADY, STEADY
-    ),
-    # pale green, long breath: over
-    "closed": Row(
-        (120, 255, 120),
-        (12, 26, 12),
-        (4, 8, 4),
-        (2, 3, 2),
-        (1500, 500),
-        (100, 1900),
-        (1200, (1000, 9000)),
-        QUIET,
-        QUIET,
-    ),
-    # --- no alarm, but something that a person has to know; an alarm always has the lamp
-    # yellow, slow even blink: not sent yet, and may still be taken back
-    "cancel_window": Row((255, 220, 0), (30, 26, 0), None, None, (500, 500), None, (2000, (50, 450)), QUIET, QUIET),
-    # turquoise, two quick flashes and a long pause: presses are tests now
-    "test_mode": Row(
-        (0, 180, 180),
-        (0, 24, 24),
-        (0, 5, 5),
-        (0, 1, 1),
-        (100, 100, 100, 1700),
-        (100, 100, 100, 2700),
-        QUIET,
-        QUIET,
-        QUIET,
-    ),
-    # turquoise, steady: the test has arrived
-    "test_stored": Row(
-        (60, 255, 255), (8, 30, 30), (1, 6, 6), (1, 2, 2), STEADY, STEADY, (2500, (60, 5000)), QUIET, QUIET
-    ),
-    # orange, short blink: a door is open, disarm
-    "entry": Row((255, 90, 30), (30, 11, 4), None, None, (100, 900), None, (2000, (100, 900)), QUIET, QUIET),
-    # straw, one blink in two seconds: leave now
-    "exit": Row((255, 200, 90), (30, 24, 11), None, None, (200, 1800), None, (1500, (50, 1950)), QUIET, QUIET),
-    # pink, slow breath: the day's sign of life is awaited
-    "reminder": Row((255, 80, 160), (30, 10, 20), None, None, (1000, 2000), None, (800, (200, 4800)), QUIET, QUIET),
-    # white and grey in turn: here I am, for whoever looks for this bell
-    "identify": Row((255, 255, 255), (40, 40, 40), None, None, (300, 300), None, (2200, (100, 500)), QUIET, QUIET),
-    # --- heard, not seen: the last part of a delay, an intrusion (its lamp is its event's), short answers
-    "exit_soon": Row(None, None, None, None, STEADY, None, (1500, (100, 400)), QUIET, QUIET),
-    "entry_soon": Row(None, None, None, None, STEADY, None, (2000, (100, 200)), QUIET, QUIET),
-    "siren": Row(None, None, None, None, STEADY, None, (2700, (500, 100)), STEADY, STEADY),
-    "set": Row(None, None, None, None, STEADY, None, (2500, (300, 700)), QUIET, QUIET),
-    "disarmed": Row(None, None, None, None, STEADY, None, (2500, (100, 100, 100, 700)), QUIET, QUIET),
-    "confirm": Row(None, None, None, None, STEADY, None, (2500, (60, 940)), QUIET, QUIET),
-    "refuse": Row(None, None, None, None, STEADY, None, (400, (600, 400)), QUIET, QUIET),
-    "trouble": Row(None, None, None, None, STEADY, None, (600, (200, 200, 200, 400)), QUIET, QUIET),
-}
+# A state's row: its name, then the fields of Row. Colours in hex; "*" is steady, "-" is None. One text, which stays in
+# a bell's flash. First the rungs of `alarm`:
+#     sending        amber, quick even blink: at work
+#     not_delivered  red, hectic: nobody has it, run
+#     stored         white, one slow flash
+#     presented      violet, two flashes: it stands on somebody's screen
+#     acknowledged   blue, three flashes: a person has it
+#     dispatched     green, steady: help is on the way
+#     closed         pale green, long breath: over
+# Then no alarm, but something that a person has to know; an alarm always has the lamp:
+#     cancel_window  yellow, slow even blink: not sent yet, and may still be taken back
+#     test_mode      turquoise, two quick flashes and a long pause: presses are tests now
+#     test_stored    turquoise, steady: the test has arrived
+#     entry          orange, short blink: a door is open, disarm
+#     exit           straw, one blink in two seconds: leave now
+#     reminder       pink, slow breath: the day's sign of life is awaited
+#     identify       white and grey in turn: here I am, for whoever looks for this bell
+# Last what is heard, not seen: the last part of a delay, an intrusion (its lamp is its event's), short answers.
+_ROWS = """
+idle 000000 000000 000000 000000 * * - - -
+sending ff7800 1e0e00 080400 020100 250,250 100,900 2700:250,250 * *
+not_delivered ff0000 1e0000 080000 020000 100,100 100,400 900:100,100 100,100 *
+stored b4b4b4 141414 060606 010101 200,1300 100,2900 2700:200,1300 * *
+presented 8c00c8 100018 050007 010002 150,150,150,1050 100,200,100,2600 2700:150,150,150,1050 * *
+acknowledged 003cff 00081e 000208 000103 150,150,150,150,150,750 100,200,100,200,100,2300 2700:150,150,150,150,150,750 * *
+dispatched 00ff00 001e00 000800 000200 * * 1800:1000,2000 * *
+closed 78ff78 0c1a0c 040804 020302 1500,500 100,1900 1200:1000,9000 - -
+cancel_window ffdc00 1e1a00 - - 500,500 - 2000:50,450 - -
+test_mode 00b4b4 001818 000505 000101 100,100,100,1700 100,100,100,2700 - - -
+test_stored 3cffff 081e1e 010606 010202 * * 2500:60,5000 - -
+entry ff5a1e 1e0b04 - - 100,900 - 2000:100,900 - -
+exit ffc85a 1e180b - - 200,1800 - 1500:50,1950 - -
+reminder ff50a0 1e0a14 - - 1000,2000 - 800:200,4800 - -
+identify ffffff 282828 - - 300,300 - 2200:100,500 - -
+exit_soon - - - - * - 1500:100,400 - -
+entry_soon - - - - * - 2000:100,200 - -
+siren - - - - * - 2700:500,100 * *
+set - - - - * - 2500:300,700 - -
+disarmed - - - - * - 2500:100,100,100,700 - -
+confirm - - - - * - 2500:60,940 - -
+refuse - - - - * - 400:600,400 - -
+trouble - - - - * - 600:200,200,200,400 - -
+"""  # noqa: E501 -- a state, a line
+
+
+class _Table:
+    """A dict {state: Row} that is only read, and makes a Row when it is asked for."""
+
+    def __init__(self):
+        self._made = {}  # of the states that are shown and heard now
+
+    def __getitem__(self, state):
+        row = self._made.get(state)
+        if row is None:
+            at = _ROWS.find("\n" + state + " ")
+            if at < 0:
+                raise KeyError(state)
+            if len(self._made) > 1:
+                self._made = {}
+            row = self._made[state] = _row(_ROWS[at + 1 : _ROWS.find("\n", at + 1)])
+        return row
+
+    def __iter__(self):
+        return iter([line.split(" ", 1)[0] for line in _ROWS.split("\n")[1:-1]])
+
+    def items(self):
+        """[(state, Row)]"""
+        return [(state, self[state]) for state in self]
+
+
+def _row(line):
+    words = line.split(" ")
+    row = []
+    for place, word in enumerate(words[1:]):
+        if word == "-":
+            row.append(None)
+        elif place < 4:
+            row.append((int(word[:2], 16), int(word[2:4], 16), int(word[4:], 16)))
+        elif place == 6:
+            hz, rhythm = word.split(":")
+            row.append((int(hz), _rhythm(rhythm)))
+        else:
+            row.append(_rhythm(word))
+    return Row(*row)
+
+
+def _rhythm(word):
+    return () if word == "*" else tuple([int(ms) for ms in word.split(",")])
+
+
+TABLE = _Table()
 
 BEEPS = ("set", "disarmed", "confirm", "refuse", "trouble")
 TEST_SHOWN_MS = 3000  # long enough to be seen

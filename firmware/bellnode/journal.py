@@ -19,6 +19,7 @@ from binascii import hexlify
 from hashlib import sha256
 
 import bellwire
+from bellnode.loan import hold, seldom
 
 FILE_BYTES_MAX = 16384  # 32 events (see `outbox`) with everything they can carry are about 10 kB
 _MARK_CHARS = 16
@@ -63,6 +64,7 @@ def decode(data):
     return records, whole and expected == len(records)
 
 
+@seldom("files")
 class TwoCopies:
     """A list of records (dicts) in two copies in a folder."""
 
@@ -119,16 +121,15 @@ class TwoCopies:
         os.rename(temporary, self._path + end)
 
 
+@seldom("files")
 def events(folder, partition=None):
     """The journal of events: on `partition`, a raw block device, if it is given and can hold a ring; else in `folder`.
 
     load() -> (records, faulty), then save(records) and mirror(), as in TwoCopies.
     """
     if partition is not None:
-        from bellnode.ring import Ring  # noqa: PLC0415 -- without the partition its code would only cost heap
-
         try:
-            return Ring(partition)
+            return hold("ring").Ring(partition)  # without the partition its code would only cost heap
         except (OSError, ValueError):
             pass  # too small, or of other sectors
     return TwoCopies(folder, "journal")
@@ -142,6 +143,7 @@ def spare_ms(saved_ms, urgent, now_ms):
     return max(0, saved_ms + SPARE_MS - now_ms) if urgent else 0
 
 
+@seldom("files")
 def usable(record):
     """True if a record is an event that can be sent: a record of another firmware may not be."""
     message = {"v": 1, "type": "event", "age_ms": None}

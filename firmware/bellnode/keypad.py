@@ -28,6 +28,7 @@ STARRED = {
 
 def step(pad, key, at_ms):
     """(pad, wish): wish is None, or one of the tuples above, or ("pin", digits), or ("unknown",)."""
+    pad = Keypad(*pad)
     if at_ms - pad.at_ms >= FORGET_MS:
         pad = EMPTY
     if key not in "0123456789*#" or len(key) != 1:

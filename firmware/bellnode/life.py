@@ -7,6 +7,8 @@ button, an alarm and a link do not need. Safe mode still alarms. It ends by a re
 with any start after that.
 """
 
+from bellnode.loan import seldom
+
 QUICK_MS = 600000  # a run that ended uncleanly before this was a quick crash
 LOOP = 3  # so many in a row
 SAFE_MS = 3600000  # safe mode lasts at least so long; then the whole firmware is tried again
@@ -26,6 +28,7 @@ WATCHDOG_MS = 30000
 HEAP_MIN_BYTES = 6144  # free at the worst moment: two of the longest messages and what seals them, twice over
 
 
+@seldom("starts")
 def begin(last):
     """(record, safe) of a start; last: the record (dict) that the last start left, {} if there is none.
 
@@ -52,11 +55,13 @@ def _whole(last, name):
     return value if type(value) is int and value >= 0 else 0
 
 
+@seldom("starts")
 def ended(record):
     """The record of a run that ends by a clean stop."""
     return _changed(record, clean=True)
 
 
+@seldom("starts")
 def steady(record):
     """The record of a run that has lasted `steady_ms`: however it ends, it was no quick crash."""
     return _changed(record, steady=True)
@@ -67,11 +72,13 @@ def steady_ms(safe):
     return SAFE_MS if safe else QUICK_MS
 
 
+# Not on loan: what tells of a fault has to work when there is no memory to load anything.
 def crashed(record, what, where, text):
     """The record of a run that is about to end: what (type of the exception), where (module:line), text (plain)."""
     return _changed(record, last=[what, where, text])
 
 
+@seldom("starts")
 def told(record):
     """The record after its last crash has been reported."""
     return {name: value for name, value in record.items() if name != "last"}
@@ -83,6 +90,7 @@ def _changed(record, **changes):
     return after
 
 
+@seldom("starts")
 def report(record):
     """`info` (dict) of the event "fault" about the last crash, or None if nobody knows more than that there was one."""
     if "last" not in record:

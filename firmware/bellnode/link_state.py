@@ -7,6 +7,8 @@ is under suspicion (the outbox has waited for a receipt) is left for the next br
 
 from collections import namedtuple
 
+from bellnode.table import Table
+
 BACKOFF_MS = (200, 400, 800, 1500, 3000, 6000, 15000)  # then for ever the last
 URGENT_BACKOFF_MS = 1500  # the longest pause while an alarm has no receipt
 JITTER_PERCENT = 25  # a thousand bells must not come back in step
@@ -19,19 +21,22 @@ KEEPALIVE_S = 20  # the broker publishes our last will after 1.5 times this
 PING_MS = 14000  # of silence from us; before the keepalive is over, with room for a slow loop
 ANSWER_MS = 5000  # for PINGRESP
 
-# (phase, input): next phase
-TABLE = {
-    ("waiting", "due"): "opening",
-    ("waiting", "hurry"): "waiting",
-    ("waiting", "suspect"): "waiting",  # the link was lost in the meantime
-    ("opening", "up"): "up",
-    ("opening", "lost"): "waiting",
-    ("opening", "hurry"): "opening",
-    ("opening", "suspect"): "opening",  # the next one is being tried already
-    ("up", "lost"): "waiting",
-    ("up", "suspect"): "waiting",
-    ("up", "hurry"): "up",
-}
+# (phase, input): next phase. Suspicion may come when the link is lost already, or the next one is being tried.
+TABLE = Table(
+    "a link that is {!r} cannot take {!r}",
+    """
+waiting due opening
+waiting hurry waiting
+waiting suspect waiting
+opening up up
+opening lost waiting
+opening hurry opening
+opening suspect opening
+up lost waiting
+up suspect waiting
+up hurry up
+""",
+)
 
 # index: place in the list of brokers. fails: in a row. due_ms: when to open. up_ms: since when, or None. sent_ms,
 # ping_ms: the last packet we sent, and the ping that waits for its answer (or None).
@@ -54,9 +59,7 @@ def step(link, given, now_ms, urgent=False):
     given: "due" · "up" · "lost" · "suspect" · "hurry". urgent: an alarm has no receipt.
     effects: ("open", index, deadline_ms) · ("close",)
     """
-    if (link.phase, given) not in TABLE:
-        raise ValueError(f"a link that is {link.phase!r} cannot take {given!r}")
-    was, phase = link.phase, TABLE[(link.phase, given)]
+    was, phase = link.phase, TABLE.turn(link.phase, given)
     if given == "due":
         deadline_ms = URGENT_OPEN_MS if urgent else OPEN_MS
         return _with(link, phase=phase), (("open", link.index, deadline_ms),)

@@ -6,6 +6,8 @@ arming      the home set's, as `homeset` gave it
 
 from bellnode import journal
 
+SELDOM = "memory"  # see `loan`
+
 # Written into the journal and taken out again by the self-test: no event has this number.
 PROBE = {"boot": "0000000000000000", "seq": 0, "what": "test", "state": "restore"}
 

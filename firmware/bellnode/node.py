@@ -38,7 +38,6 @@ from bellnode import (
     command,
     happen,
     health,
-    keypad,
     orders,
     outbox,
     patterns,
@@ -48,54 +47,57 @@ from bellnode import (
     testmode,
 )
 from bellnode.happen import Node, changed
+from bellnode.loan import hold, keep, seldom
 
 
+@seldom("start")
 def start(kind, settings, boot, crash, brokers, now_ms):
     """A Node that has just been started: `boot` 16 hex, `crash` a count, `brokers` how many there are to try.
 
     kind: as in wire.md. settings: settings.Settings.
     """
-    lines = None
-    if settings.zones:
-        from bellnode import contacts  # noqa: PLC0415 -- a bell without contacts does not pay for them
-
-        lines = contacts.start(settings.zones, now_ms)
-    fresh = {
-        "kind": kind,
-        "settings": settings,
-        "boot": boot,
-        "crash": crash,
-        "started_ms": now_ms,
-        "seq": 0,
-        "linked": False,
-        "button": button.RELEASED,
-        "testing": testmode.OFF,
-        "pattern": patterns.start(settings.press, "button"),
-        "window": cancel.start(settings.cancel_ms),
-        "keypad": keypad.EMPTY,
-        "contacts": lines,
-        "power": power.start(settings.power, (), now_ms),
-        "alarms": (),
-        "outbox": outbox.empty(brokers, int(boot[:8], 16)),
-        "health": health.NEW,
-        "ran": command.NONE,
-        "known": (),
-        "faults": (),
-        "lamp": ("idle", settings.silent, False),
-        "voice": ("idle", False),
-        "remind": False,
-        "checked_ms": now_ms,
-    }
-    return Node(*[fresh.get(name) for name in happen.FIELDS])
+    if settings.zones or settings.home is not None:
+        keep("lines")
+    if settings.keypad:
+        keep("keys")
+    if settings.supply:
+        keep("supply")
+    if settings.cancel_ms or patterns.waits(settings.press):
+        keep("window")
+    return changed(
+        Node(*[None] * len(happen.FIELDS)),
+        kind=kind,
+        settings=settings,
+        boot=boot,
+        crash=crash,
+        started_ms=now_ms,
+        seq=0,
+        linked=False,
+        button=button.RELEASED,
+        testing=testmode.OFF,
+        pattern=patterns.start(settings.press, "button"),
+        window=cancel.start(settings.cancel_ms),
+        keypad=("", False, 0),
+        contacts=hold("contacts").start(settings.zones, now_ms) if settings.zones else None,
+        power=power.start(settings.power, (), now_ms),
+        alarms=(),
+        outbox=outbox.empty(brokers, int(boot[:8], 16)),
+        health=health.NEW,
+        ran=command.NONE,
+        known=(),
+        faults=(),
+        lamp=("idle", settings.silent, False),
+        voice=("idle", False),
+        remind=False,
+        checked_ms=now_ms,
+    )
 
 
 def step(node, given, now_ms):
     """(node, effects) after one input; see the module's docstring. An input that is not listed raises ValueError."""
     kind = given[0]
-    if kind not in _STEPS:
-        raise ValueError(f"a node does not take {kind!r}")
     kept, known = _kept(node), _record(node)
-    node, effects = _STEPS[kind](node, given, now_ms)
+    node, effects = _STEPS.get(kind, _seldom)(node, given, now_ms)
     node, later = _let_time_pass(node, now_ms)
     effects += later
     if _kept(node) != kept:
@@ -113,6 +115,7 @@ def _record(node):
     return {"ran": command.record(node.ran), "open": answers.record(node), "power": list(power.told(node.power))}
 
 
+@seldom("start")
 def _remembered(node, given, now_ms):
     record = given[1] if isinstance(given[1], dict) else {}
     told = record.get("power")
@@ -125,6 +128,7 @@ def _remembered(node, given, now_ms):
     return sense.begin(node, given[2], now_ms)
 
 
+@seldom("start")
 def _loaded(node, given, now_ms):
     effects = []
     for record in given[1]:
@@ -243,21 +247,35 @@ def due_ms(node):
 
 _STEPS = {
     "edge": sense.edge,
-    "line": sense.line,
-    "key": sense.key,
-    "mains": sense.supply,
-    "battery": sense.supply,
-    "remembered": _remembered,
-    "loaded": _loaded,
     "linked": _linked,
     "unlinked": _unlinked,
     "received": _received,
     "saved": _saved,
     "fault": _noticed,
     "report": _report,
-    "checked": orders.checked,
-    "configured": orders.configured,
-    "trial": orders.trial,
-    "trial_over": orders.trial_over,
     "tick": _tick,
 }
+
+
+def _seldom(node, given, now_ms):
+    """What comes once a start, or with an input or an order that few bells see."""
+    kind = given[0]
+    if kind == "line":
+        return sense.line(node, given, now_ms)
+    if kind == "key":
+        return sense.key(node, given, now_ms)
+    if kind in ("mains", "battery"):
+        return sense.supply(node, given, now_ms)
+    if kind == "remembered":
+        return _remembered(node, given, now_ms)
+    if kind == "loaded":
+        return _loaded(node, given, now_ms)
+    if kind == "checked":
+        return orders.checked(node, given, now_ms)
+    if kind == "configured":
+        return orders.configured(node, given, now_ms)
+    if kind == "trial":
+        return orders.trial(node, given, now_ms)
+    if kind == "trial_over":
+        return orders.trial_over(node, given, now_ms)
+    raise ValueError(f"a node does not take {kind!r}")

@@ -6,12 +6,14 @@ as long as a person waits, the shell puts the old ones back and restarts.
 """
 
 from bellnode import alarm, clock, command, daily, happen, outbox, sense, testmode
+from bellnode.loan import seldom
 
 IDENTIFY_SHOWN_MS = 10000  # long enough to find one bell in a row of shops
 TRIAL_MIN = (1, 60, 5)  # least, most, and what it is when nothing is said
 REASON_CHARS = 100  # of 128 that the format allows
 
 
+@seldom("orders")
 def obey(node, message, now_ms):
     """(node, effects) for a command that came in."""
     ran, why = command.judge(node.ran, message, clock.estimate(node.clock, now_ms)[0])
@@ -96,6 +98,7 @@ _ORDERS = {
 }
 
 
+@seldom("orders")
 def checked(node, given, now_ms):
     """("checked", id or None, readings, why): the shell's self-test is over. why: "" or what failed."""
     _, order, readings, why = given
@@ -113,17 +116,20 @@ def checked(node, given, now_ms):
     return _answer(node, "fault" if why else "test", order, now_ms, **more)
 
 
+@seldom("orders")
 def configured(node, given, now_ms):
     """("configured", id, why): the shell did not take the settings. If it did, it has restarted us."""
     return _answer(node, "fault", given[1], now_ms, name="configure", reason=given[2][:REASON_CHARS])
 
 
+@seldom("orders")
 def trial(node, given, now_ms):
     """("trial", id, ms): this start is on trial for so long."""
     node, effects = _answer(node, "test", given[1], now_ms, name="configure", result="trying")
     return happen.changed(node, trial=(given[1], node.seq, now_ms + given[2])), effects
 
 
+@seldom("orders")
 def trial_over(node, given, now_ms):
     """("trial_over", id, why): the shell gave a trial up before this start."""
     return _answer(node, "fault", given[1], now_ms, name="configure", result="rolled back", reason=given[2])
@@ -133,6 +139,11 @@ def proved(node, boot, seq, now_ms):
     """A receipt came: if it is for the trial's own event, the settings are kept."""
     if node.trial is None or (boot, seq) != (node.boot, node.trial[1]):
         return node, []
+    return _proved(node, now_ms)
+
+
+@seldom("orders")
+def _proved(node, now_ms):
     order = node.trial[0]
     node, effects = _answer(happen.changed(node, trial=None), "test", order, now_ms, name="configure", result="kept")
     return node, [("settings", "keep")] + effects
@@ -140,6 +151,13 @@ def proved(node, boot, seq, now_ms):
 
 def tick(node, now_ms):
     """A trial that is over, a self-test that is due."""
+    if node.trial is None and now_ms < check_ms(node):
+        return node, []
+    return _over(node, now_ms)
+
+
+@seldom("orders")
+def _over(node, now_ms):
     effects = []
     if node.trial is not None:
         why = None

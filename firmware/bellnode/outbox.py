@@ -6,6 +6,8 @@ An event's identity (boot, seq) is fixed before it comes here, and never changes
 
 from collections import namedtuple
 
+from bellnode.loan import seldom
+
 WAITS_MS = (1000, 2000, 4000, 8000, 16000, 30000)  # then for ever the last; wire.md
 JITTER_PERCENT = 20
 SUSPICION_MS = 3000  # wire.md: no receipt for so long while an alarm is pending, and the broker is left
@@ -126,6 +128,7 @@ def held(item, now_ms):
     return item.tries == 0 and item.due_ms > now_ms
 
 
+@seldom("window")
 def _let_go(outbox, given, now_ms):
     entries = []
     for item in outbox.entries:

@@ -18,6 +18,9 @@ A contact closed for longer than STUCK_MS is a fault. Another button has a state
 
 from collections import namedtuple
 
+from bellnode.loan import seldom
+from bellnode.table import Table
+
 DOUBLE_MS = 1000  # two presses of one intention come within 0.2 to 0.6 s
 WAIT_MS_MAX = 2000  # below a hold, and short beside the 10 s after which a bell says "not delivered"
 STUCK_MS = 30000  # nobody leans on a button for half a minute
@@ -39,34 +42,32 @@ DEFAULT = {"store-bell": "loud", "home-set": "loud", "pendant": "silent"}
 #   once     a single press was told, and a second would be a double
 #   waiting  a single press is held, and a second would turn it
 #   twice    a double was told
-TABLE = {
-    ("idle", "alone"): "idle",
-    ("idle", "first"): "once",
-    ("idle", "undecided"): "waiting",
-    ("once", "press"): "twice",
-    ("once", "late"): "idle",
-    ("waiting", "press"): "twice",
-    ("waiting", "late"): "idle",
-    ("twice", "press"): "twice",
-    ("twice", "late"): "idle",
-}
+TABLE = Table(
+    "presses that are {!r} cannot take {!r}",
+    """
+idle alone idle
+idle first once
+idle undecided waiting
+once press twice
+once late idle
+waiting press twice
+waiting late idle
+twice press twice
+twice late idle
+""",
+)
+turn = TABLE.turn
 
 # name: of the input. since_ms: of the phase. down_ms: since when the button is closed, or None.
 Patterns = namedtuple("Patterns", ("rule", "name", "phase", "since_ms", "down_ms", "stuck"))
 
 
+@seldom("start")
 def start(rule, name="button"):
     """The state of the button `name` under RULES[rule]. Raises ValueError for a rule that there is not."""
     if rule not in RULES:
         raise ValueError(f"a press rule is one of {', '.join(sorted(RULES))}, not {rule!r}")
     return Patterns(RULES[rule], name, "idle", 0, None, False)
-
-
-def turn(phase, sign):
-    """The next phase. Raises ValueError for a pair that the table does not list."""
-    if (phase, sign) not in TABLE:
-        raise ValueError(f"presses that are {phase!r} cannot take {sign!r}")
-    return TABLE[(phase, sign)]
 
 
 def step(state, given, now_ms):
@@ -94,6 +95,11 @@ def step(state, given, now_ms):
         more = (("fault", state.name + "_stuck", False),) if state.stuck else ()
         state = Patterns(state.rule, state.name, state.phase, state.since_ms, None, False)
     return state, effects + more
+
+
+def waits(rule):
+    """True if presses under this rule are held for a moment."""
+    return RULES[rule][3] > 0
 
 
 def _moved(state, sign, since_ms):

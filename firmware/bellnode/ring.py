@@ -12,6 +12,7 @@ half-done erase can make a header again. A copy keeps its record's number, and t
 
 from binascii import crc32
 
+from bellnode.loan import seldom
 from bellnode.outbox import ALARMS
 from bellnode.ring_format import (
     BLANK,
@@ -244,6 +245,7 @@ class Ring:
 
     # --- the start
 
+    @seldom("scan")
     def _scan(self):
         self._sequence = [0] * self.sectors  # 0: without a header, so it has to be erased before it is used
         self._ready = []  # erased sectors with a header, in the order in which they will be used
@@ -305,10 +307,12 @@ class Ring:
                 return (found[1], False) if found[0] == FORMAT else (0, True)
         return 0, False
 
+    @seldom("scan")
     def _load_sector(self, sector, buffer):
         self.reads += 1
         self._device.readblocks(sector, buffer, 0)
 
+    @seldom("scan")
     def _bury(self, places):
         """Mark what is damaged, so that it is reported once. True if there was any."""
         for sector, place in places:
@@ -318,6 +322,7 @@ class Ring:
                 break  # then it is reported again
         return len(places) > 0
 
+    @seldom("scan")
     def _untouched(self, buffer):
         """True if there is nothing but a new flash, and headers: a cut may have broken off its very first use."""
         for sector in range(self.sectors):

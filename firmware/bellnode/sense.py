@@ -5,22 +5,20 @@ homeset -> event. The functions take a Node and give (node, effects) back; effec
 """
 
 from bellnode import button, cancel, clock, happen, indicator, keypad, patterns, power, testmode
+from bellnode.loan import hold, seldom
 
 CODE_TAKEN = ("confirm", "disarmed")  # beeps of a code that was taken: it quietens whatever sounds
 
 
 def _home():
-    from bellnode import homeset  # noqa: PLC0415 -- for a home set only
-
-    return homeset
+    return hold("homeset")  # for a home set only
 
 
 def _contacts():
-    from bellnode import contacts  # noqa: PLC0415 -- a bell without contacts does not pay for them
-
-    return contacts
+    return hold("contacts")  # a bell without contacts does not pay for them
 
 
+@seldom("start")
 def begin(node, kept, now_ms):
     """The home set's arming from before this start; kept: the dict that was kept, None or {}."""
     if node.settings.home is None:
@@ -48,6 +46,7 @@ def _from_button(node, found, now_ms):
     return node, effects
 
 
+@seldom("orders")
 def test_mode(node, ms, by, now_ms):
     """(node, effects, why): test mode for so long, 0 ends it; why: the reason why not, or None."""
     given = ("on", ms, by, armed(node) not in (None, "off")) if ms else ("off",)
@@ -119,6 +118,7 @@ def _from_cancel(node, found, now_ms):
 # --- contacts, mains, battery
 
 
+@seldom("lines")
 def line(node, given, now_ms):
     """("line", zone, value, at_ms): a reading of a contact's line, see `contacts`"""
     if node.contacts is None:
@@ -126,6 +126,7 @@ def line(node, given, now_ms):
     return _from_lines(node, ("reading",) + given[1:], now_ms)
 
 
+@seldom("lines")
 def _from_lines(node, given, now_ms):
     unknown = [line.zone.number for line in node.contacts if line.contact is None]
     lines, found = _contacts().step(node.contacts, given, now_ms)
@@ -143,6 +144,7 @@ def _from_lines(node, given, now_ms):
     return node, effects
 
 
+@seldom("lines")
 def _contact(node, effect, now_ms):
     if node.home is not None:
         home, found = _home().step(node.home, effect, now_ms)
@@ -151,12 +153,14 @@ def _contact(node, effect, now_ms):
     return (node, []) if known is None else happen.event(node, *(known[1:] + (now_ms,)))
 
 
+@seldom("supply")
 def supply(node, given, now_ms):
     """("mains", present) or ("battery", mv or None)"""
     state, found = power.step(node.power, given, now_ms)
     return _from_power(happen.changed(node, power=state), found, now_ms)
 
 
+@seldom("supply")
 def _from_power(node, found, now_ms):
     effects = []
     for effect in found:
@@ -182,6 +186,7 @@ def armed(node):
 # --- keypad and home set
 
 
+@seldom("keys")
 def key(node, given, now_ms):
     """("key", key, at_ms): a key of the keypad"""
     _, name, at_ms = given
@@ -196,6 +201,7 @@ def key(node, given, now_ms):
     return _to_home(node, wish if wish[0] == "arm" else wish + (at_ms,), now_ms)
 
 
+@seldom("keys")
 def _to_home(node, given, now_ms):
     home, found = _home().step(node.home, given, now_ms)
     node, effects = _from_home(happen.changed(node, home=home), found, now_ms)
@@ -216,6 +222,7 @@ def _beep(node, name, now_ms):
     return happen.changed(node, key=(name, now_ms + indicator.BEEP_MS))
 
 
+@seldom("lines")
 def _from_home(node, found, now_ms):
     effects = []
     for effect in found:
@@ -262,9 +269,10 @@ def tick(node, now_ms):
         home, found = _home().step(node.home, ("tick", clock.estimate(node.clock, now_ms)[0]), now_ms)
         node, more = _from_home(happen.changed(node, home=home), found, now_ms)
         effects += more
-    state, found = power.step(node.power, ("tick",), now_ms)
-    node, more = _from_power(happen.changed(node, power=state), found, now_ms)
-    return node, effects + more
+    if power.due_ms(node.power) is not None:
+        node, more = supply(node, ("tick",), now_ms)
+        effects += more
+    return node, effects
 
 
 def dues(node):

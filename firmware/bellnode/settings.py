@@ -9,18 +9,18 @@ A bell whose settings are broken still alarms: nothing here raises for what a fi
 from collections import namedtuple
 
 from bellnode import boards, patterns, power
+from bellnode.brokers import read_brokers, read_wifi
+from bellnode.loan import hold
+
+SELDOM = "settings"  # see `loan`
 
 FILE_BYTES_MAX = 8192  # the largest sensible file, 16 zones and 8 networks, is under 4 kB
-BROKERS_MAX = 8  # each takes its turn within the time in which a person waits
-NETWORKS_MAX = 8
 SIREN_S_MAX = 900  # neighbours stop listening long before; a command sounds it no longer either
 CANCEL_MS_MAX = 5000  # longer, and help is late
 OUTPUTS = ("sounder", "strobe", "siren")
 SUPPLY = ("mains", "battery")
 INPUTS = ("case", "wall", "zone1", "zone2", "zone3", "zone4")
 SEOUL_MIN = 540  # minutes east of Greenwich; Korea has no summer time
-
-Broker = namedtuple("Broker", ("host", "port", "server_name"))
 
 # brokers, wifi: tuples, or None: what the enrolment file says. zones: tuple of contacts.Zone; inputs: their places on
 # the board, in the same order. home: homeset's settings, None on another kind. power: power's. night: (from, to) hours.
@@ -102,8 +102,6 @@ def _zones(value, kind):
         raise ValueError("must be a list of zones")
     if not value:
         return (), ()
-    from bellnode import contacts  # noqa: PLC0415 -- a bell without contacts does not pay for them
-
     inputs = []
     plain = []
     for item in value:
@@ -111,42 +109,11 @@ def _zones(value, kind):
             raise ValueError("each zone needs an input of its own, one of " + ", ".join(INPUTS))
         inputs.append(item["input"])
         plain.append({name: item[name] for name in item if name != "input"})
-    return contacts.parse(plain), tuple(inputs)
+    return hold("contacts").parse(plain), tuple(inputs)
 
 
 def _power(value, kind):
     return power.parse(value)
-
-
-def read_brokers(value, kind=None):
-    if not isinstance(value, list) or not 1 <= len(value) <= BROKERS_MAX:
-        raise ValueError(f"must list 1 to {BROKERS_MAX} brokers")
-    found = []
-    for place, item in enumerate(value):
-        where = f"broker {place + 1}"
-        if not isinstance(item, dict):
-            raise ValueError(f"{where} is not an object")
-        for name in ("host", "server_name"):
-            if not isinstance(item.get(name), str) or not item[name]:
-                raise ValueError(f'{where} has no "{name}"')
-        if type(item.get("port")) is not int or not 1 <= item["port"] <= 65535:
-            raise ValueError(f'{where}: "port" must be a number from 1 to 65535')
-        found.append(Broker(item["host"], item["port"], item["server_name"]))
-    return tuple(found)
-
-
-def read_wifi(value, kind=None):
-    advice = 'Write {"ssid": "...", "password": "..."} for each network.'
-    if not isinstance(value, list) or len(value) > NETWORKS_MAX:
-        raise ValueError(f"must list at most {NETWORKS_MAX} networks. {advice}")
-    networks = []
-    for item in value:
-        if not isinstance(item, dict) or not isinstance(item.get("ssid"), str) or not item["ssid"]:
-            raise ValueError(f'has a network without "ssid". {advice}')
-        if not isinstance(item.get("password", ""), str):
-            raise ValueError(f'has no text as the password of "{item["ssid"]}". {advice}')
-        networks.append((item["ssid"], item.get("password", "")))
-    return tuple(networks)
 
 
 # key: (check, what a message may show of the value). A secret is never shown: the message may go over the wire.
@@ -172,9 +139,7 @@ KEYS = tuple(_READ)
 
 
 def _home(value, zones):
-    from bellnode import homeset  # noqa: PLC0415 -- for a home set only
-
-    return homeset.parse(value, zones)
+    return hold("homeset").parse(value, zones)
 
 
 def defaults(kind):

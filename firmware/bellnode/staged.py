@@ -14,6 +14,8 @@ import os
 
 from bellnode import settings
 
+SELDOM = "settings"  # see `loan`
+
 CONFIRMED = "settings.json"
 TRIAL = "settings.trial"
 STARTS_MAX = 2  # one that tried it, and one more for a power cut in the middle

@@ -11,30 +11,30 @@ button would be an alarm first, or would keep one back.
 
 from collections import namedtuple
 
+from bellnode.loan import give_back, keep, seldom
+from bellnode.table import Table
+
 LONGEST_MS = 15 * 60 * 1000
 DEFAULT_MS = 5 * 60 * 1000
 
 # (mode, sign): next mode
-TABLE = {
-    ("off", "on"): "on",
-    ("on", "on"): "on",
-    ("on", "off"): "off",
-    ("on", "over"): "off",
-    ("on", "real"): "off",
-}
+TABLE = Table(
+    "a test mode that is {!r} cannot take {!r}",
+    """
+off on on
+on on on
+on off off
+on over off
+on real off
+""",
+)
+turn = TABLE.turn
 
 # since_ms, until_ms: of the mode, or None. tested_ms: the press that was a test and has not been released, or None.
 # opened: zones that were opened as a test and still are.
 TestMode = namedtuple("TestMode", ("mode", "since_ms", "until_ms", "tested_ms", "opened"))
 
 OFF = TestMode("off", None, None, None, ())
-
-
-def turn(mode, sign):
-    """The next mode. Raises ValueError for a pair that the table does not list."""
-    if (mode, sign) not in TABLE:
-        raise ValueError(f"a test mode that is {mode!r} cannot take {sign!r}")
-    return TABLE[(mode, sign)]
 
 
 def step(state, given, now_ms):
@@ -50,6 +50,19 @@ def step(state, given, now_ms):
         ("pass_contact", zone, how, at_ms)  for whoever takes contacts: no test, or still open at the end of the mode
     """
     kind = given[0]
+    if state == OFF:
+        if kind == "button":
+            return state, (("pass", given[1], given[2]),)
+        if kind == "tick":
+            return state, ()
+    return _step(state, given, now_ms)
+
+
+@seldom("test")
+def _step(state, given, now_ms):
+    kind = given[0]
+    if kind == "on":
+        keep("test")
     if kind == "button":
         state, effects = _button(state, given[1], given[2], now_ms)
     elif kind == "contact":
@@ -65,6 +78,8 @@ def step(state, given, now_ms):
     if state.mode == "on" and now_ms >= state.until_ms:
         state, more = _ended(state, "over", now_ms)
         effects += more
+    if state == OFF:
+        give_back("test")
     return state, effects
 
 

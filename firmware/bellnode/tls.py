@@ -9,6 +9,8 @@ import select
 import socket
 import sys
 
+from bellnode.loan import seldom
+
 _CPYTHON = sys.implementation.name == "cpython"
 
 _UNDER_WAY = (115, 119)  # EINPROGRESS on Linux, on the ESP32
@@ -16,6 +18,7 @@ _REFUSED = 111
 POLL_S = 0.005
 
 
+@seldom("dial")
 def context(config):
     """A client's SSLContext that verifies the broker against our CA and shows our certificate (all DER)."""
     import tls  # noqa: PLC0415 -- CPython has none
@@ -27,6 +30,7 @@ def context(config):
     return made
 
 
+@seldom("dial")
 async def connect(address, port):
     """A plain socket that is connected to `address` (dotted). A cancelled call leaves none behind.
 
@@ -69,8 +73,7 @@ class Dialler:
 
             self._dial = tls_cpython.dialler(config)
         else:
-            self._context = context(config)
-            self._dial = self._dial_small
+            self._context = config.context or context(config)
         self._names = names
         self._address = None
         self.reached = False  # True if something at the other end of the last open() spoke, if only to refuse
@@ -81,11 +84,14 @@ class Dialler:
         self._address = None
         self._address = await self._names.find(broker.host, urgent)
         try:
-            return await self._dial(self._address, broker)
+            if _CPYTHON:
+                return await self._dial(self._address, broker)
+            return await self._dial_small(self._address, broker)
         except OSError as fault:
             self.reached = self.reached or fault.errno in (_REFUSED, 103, 104)  # ECONNABORTED, ECONNRESET
             raise
 
+    @seldom("dial")
     async def _dial_small(self, address, broker):
         plain = await connect(address, broker.port)
         self.reached = True

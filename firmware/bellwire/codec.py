@@ -6,7 +6,7 @@ differently, while the bytes under a seal must be the same everywhere.
 
 import json
 
-from .message import FIELDS, WireError
+from .message import WireError, rows
 
 _ESCAPES = {0x22: '\\"', 0x5C: "\\\\", 0x08: "\\b", 0x09: "\\t", 0x0A: "\\n", 0x0C: "\\f", 0x0D: "\\r"}
 
@@ -65,7 +65,7 @@ def encode(message):
     `info` and `args` keep the order of the mapping that is given (an OrderedDict on MicroPython, if it matters).
     """
     parts = ['"v":1,"type":' + _text(message["type"])]
-    for name, _, _ in FIELDS[message["type"]]:
+    for name, _, _, _, _ in rows(message["type"]):
         if name in message:
             parts.append(_text(name) + ":" + _value(message[name]))
     if message.get("k", 0):

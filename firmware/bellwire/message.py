@@ -16,25 +16,48 @@ MAX_FAULTS = 8
 MAX_TEXT_CHARS = 64
 MAX_REASON_CHARS = 200
 
-WHATS = (
-    "panic",
-    "holdup",
-    "duress",
-    "medical",
-    "intrusion",
-    "tamper",
-    "contact",
-    "checkin_missed",
-    "mains",
-    "battery",
-    "fault",
-    "test",
-    "cancel",
-)
+# type: its keys in the order in which they are written, each with what its value has to be; "?": it may be missing. One
+# text, because a text stays in a bell's flash, and a table of tuples lies in its heap.
+#
+#     hex          16 lowercase hex characters        1..64, 1..  an integer in these bounds, or up to MAX_INT
+#     bool         true or false                      0..null     the same, or null
+#     text64       text of 1 to so many characters    a|b         one of these texts
+#     names        an array of short texts            scalars     an object of a few short values
+#     object       any object
+_SPEC = {
+    "event": "boot=hex seq=1.. what=panic|holdup|duress|medical|intrusion|tamper|contact|checkin_missed|mains|battery|"
+    "fault|test|cancel state=alarm|restore age_ms=0..null zone?=1..64 t_ms?=0.. t_err_ms?=0.. try?=0.. info?=scalars",
+    "heartbeat": "boot=hex seq=0.. n=1.. up_s=0.. pending=0.. kind=store-bell|home-set|pendant fw=text64 "
+    "rssi?=-200..100 mains?=bool bat_mv?=0.. heap?=0.. crash?=0.. armed?=off|home|away faults?=names",
+    "status": "state=online|offline boot=hex",
+    "receipt": "boot=hex seq=1.. stage=stored|presented|acknowledged|dispatched|closed|refused now_ms=0.. "
+    "reason?=text200",
+    "command": "id=hex name=identify|selftest|silence|resend|configure|update now_ms=0.. ttl_s=0.. args?=object",
+}
+
+
+def spec(kind):
+    """["key=rule" or "key?=rule"] of a type, in the order in which they are written."""
+    return _SPEC[kind].split(" ")
+
+
+def fields(kind):
+    """((key, rule, required), …) of a type."""
+    return tuple([(item.split("=")[0].rstrip("?"), item.split("=")[1], "?" not in item) for item in spec(kind)])
+
+
+def choices(kind, name):
+    """The texts that a key may have."""
+    rules = {key: rule for key, rule, _ in fields(kind)}
+    return tuple(rules[name].split("|"))
+
+
+FIELDS = {kind: fields(kind) for kind in _SPEC}
+WHATS = choices("event", "what")
 # A stage never falls; "refused" stands outside the climb.
-STAGES = ("stored", "presented", "acknowledged", "dispatched", "closed")
-KINDS = ("store-bell", "home-set", "pendant")
-COMMANDS = ("identify", "selftest", "silence", "resend", "configure", "update")
+STAGES = choices("receipt", "stage")[:-1]
+KINDS = choices("heartbeat", "kind")
+COMMANDS = choices("command", "name")
 
 
 class WireError(Exception):
@@ -46,47 +69,82 @@ class WireError(Exception):
         self.why = why
 
 
-def _integer(low, high):
-    def check_integer(value):
+# CPython keeps what it has parsed of `_SPEC`. A bell has no room for that, and checks a few messages a minute.
+_ROOM = hasattr(str, "casefold")
+_kept = {}
+
+
+def rows(kind):
+    """Of each key of a type, in the order in which they are written: (key, required, test, low, high), for `_judge`."""
+    if kind in _kept:
+        return _kept[kind]
+    found = map(_row, spec(kind))
+    if _ROOM:
+        found = _kept[kind] = tuple(found)
+    return found
+
+
+def _row(item):
+    name, rule = item.split("=")
+    return (name.rstrip("?"), name[-1] != "?") + _parsed(rule)
+
+
+def _parsed(rule):
+    """A rule of `_SPEC` as (test, low, high): its name, and what it compares with."""
+    if ".." in rule:
+        low, high = rule.split("..")
+        if high == "null":
+            return "null", int(low), MAX_INT
+        return "int", int(low), int(high or MAX_INT)
+    if rule[:4] == "text":
+        return "text", 1, int(rule[4:])
+    if "|" in rule:
+        return "choice", rule.split("|"), None
+    return rule, None, None
+
+
+def _wrong(rule, value):
+    """None, or what is wrong with a value under a rule of `_SPEC`."""
+    return _judge(value, *_parsed(rule))
+
+
+def _judge(value, test, low, high):
+    if test == "null" and value is None:
+        return None
+    if test == "int" or test == "null":
         if type(value) is not int or not low <= value <= high:
             return "must be an integer from {} to {}".format(low, high)
-
-    return check_integer
-
-
-def _integer_or_null(value):
-    if value is not None:
-        return _integer(0, MAX_INT)(value)
-
-
-def _hex16(value):
-    if type(value) is not str or len(value) != 16:
-        return "must be 16 lowercase hex characters"
-    for char in value:
-        if char not in "0123456789abcdef":
+    elif test == "hex":
+        if type(value) is not str or len(value) != 16 or value.strip("0123456789abcdef"):
             return "must be 16 lowercase hex characters"
-
-
-def _one_of(*choices):
-    def check_choice(value):
-        if type(value) is not str or value not in choices:
-            return "must be one of " + ", ".join(choices)
-
-    return check_choice
-
-
-def _bool(value):
-    if value is not True and value is not False:
-        return "must be true or false"
-
-
-def _text(limit):
-    def check_text(value):
-        if type(value) is not str or not 1 <= len(value) <= limit:
-            return "must be text of 1 to {} characters".format(limit)
+    elif test == "choice":
+        if type(value) is not str or value not in low:
+            return "must be one of " + ", ".join(low)
+    elif test == "bool":
+        if value is not True and value is not False:
+            return "must be true or false"
+    elif test == "text":
+        if type(value) is not str or not low <= len(value) <= high:
+            return "must be text of 1 to {} characters".format(high)
         return _half_character(value)
-
-    return check_text
+    elif test == "names":
+        if type(value) is not list or len(value) > MAX_FAULTS:
+            return "must be an array of at most {} names".format(MAX_FAULTS)
+        for name in value:
+            why = _wrong("text64", name)
+            if why:
+                return why
+    elif test == "scalars":
+        if not isinstance(value, dict) or len(value) > MAX_INFO_VALUES:
+            return "must be an object of at most {} short values".format(MAX_INFO_VALUES)
+        for name in value:
+            if _wrong("text128", name) or not _is_scalar(value[name]):
+                return "must hold only text of at most {} characters, numbers, true, false or null".format(
+                    MAX_INFO_CHARS
+                )
+    elif not isinstance(value, dict):  # an object: the payload's limit bounds it, and a command checks what it takes
+        return "must be an object"
+    return None
 
 
 def _half_character(text):
@@ -94,15 +152,7 @@ def _half_character(text):
     for char in text:
         if 0xD800 <= ord(char) <= 0xDFFF:
             return "holds half a character (a lone surrogate)"
-
-
-def _faults(value):
-    if type(value) is not list or len(value) > MAX_FAULTS:
-        return "must be an array of at most {} names".format(MAX_FAULTS)
-    for name in value:
-        why = _text(MAX_TEXT_CHARS)(name)
-        if why:
-            return why
+    return None
 
 
 def _is_scalar(value):
@@ -115,75 +165,14 @@ def _is_scalar(value):
     return type(value) is str and len(value) <= MAX_INFO_CHARS and not _half_character(value)
 
 
-def _scalars(value):
-    if not isinstance(value, dict) or len(value) > MAX_INFO_VALUES:
-        return "must be an object of at most {} short values".format(MAX_INFO_VALUES)
-    for name in value:
-        if _text(MAX_INFO_CHARS)(name) or not _is_scalar(value[name]):
-            return "must hold only text of at most {} characters, numbers, true, false or null".format(MAX_INFO_CHARS)
+def _travels(leaf):
+    if leaf == "up":
+        return ("event", "heartbeat")
+    return ("status",) if leaf == "status" else ("receipt", "command")
 
-
-def _object(value):
-    # The payload's limit bounds it; what a command takes is checked by the command.
-    if not isinstance(value, dict):
-        return "must be an object"
-
-
-_COUNT = _integer(0, MAX_INT)
-_FROM_ONE = _integer(1, MAX_INT)
-
-# type: ((key, check, required), …) in the order in which they are written. `check` returns None or what is wrong.
-FIELDS = {
-    "event": (
-        ("boot", _hex16, True),
-        ("seq", _FROM_ONE, True),
-        ("what", _one_of(*WHATS), True),
-        ("state", _one_of("alarm", "restore"), True),
-        ("age_ms", _integer_or_null, True),
-        ("zone", _integer(1, MAX_ZONE), False),
-        ("t_ms", _COUNT, False),
-        ("t_err_ms", _COUNT, False),
-        ("try", _COUNT, False),
-        ("info", _scalars, False),
-    ),
-    "heartbeat": (
-        ("boot", _hex16, True),
-        ("seq", _COUNT, True),
-        ("n", _FROM_ONE, True),
-        ("up_s", _COUNT, True),
-        ("pending", _COUNT, True),
-        ("kind", _one_of(*KINDS), True),
-        ("fw", _text(MAX_TEXT_CHARS), True),
-        ("rssi", _integer(-200, 100), False),
-        ("mains", _bool, False),
-        ("bat_mv", _COUNT, False),
-        ("heap", _COUNT, False),
-        ("crash", _COUNT, False),
-        ("armed", _one_of("off", "home", "away"), False),
-        ("faults", _faults, False),
-    ),
-    "status": (
-        ("state", _one_of("online", "offline"), True),
-        ("boot", _hex16, True),
-    ),
-    "receipt": (
-        ("boot", _hex16, True),
-        ("seq", _FROM_ONE, True),
-        ("stage", _one_of(*(STAGES + ("refused",))), True),
-        ("now_ms", _COUNT, True),
-        ("reason", _text(MAX_REASON_CHARS), False),
-    ),
-    "command": (
-        ("id", _hex16, True),
-        ("name", _one_of(*COMMANDS), True),
-        ("now_ms", _COUNT, True),
-        ("ttl_s", _COUNT, True),
-        ("args", _object, False),
-    ),
-}
 
 # Which type travels on which leaf of the topic.
-TYPES_BY_LEAF = {"up": ("event", "heartbeat"), "status": ("status",), "down": ("receipt", "command")}
+TYPES_BY_LEAF = {leaf: _travels(leaf) for leaf in ("up", "status", "down")}
 
 
 def _said(value):
@@ -199,18 +188,17 @@ def check(message, leaf):
     if type(message.get("v")) is not int or message["v"] != 1:
         raise WireError("v", "this is version 1 of the format, the message says {}".format(_said(message.get("v"))))
     kind = message.get("type")
-    if type(kind) is not str or kind not in TYPES_BY_LEAF[leaf]:
+    if type(kind) is not str or kind not in _travels(leaf):
         raise WireError("type", "{} does not travel on .../{}".format(_said(kind), leaf))
-    for name, test, required in FIELDS[kind]:
-        if name not in message:
-            if required:
-                raise WireError(name, "is missing")
-            continue
-        why = test(message[name])
-        if why:
-            raise WireError(name, why)
+    for name, required, test, low, high in rows(kind):
+        if name in message:
+            why = _judge(message[name], test, low, high)
+            if why:
+                raise WireError(name, why)
+        elif required:
+            raise WireError(name, "is missing")
     if "k" in message:
-        why = _integer(0, MAX_KEY_NUMBER)(message["k"])
+        why = _wrong("0..255", message["k"])  # MAX_KEY_NUMBER
         if why:
             raise WireError("k", why)
 
@@ -219,7 +207,7 @@ def identity_fault(message):
     """None if a well sealed dict at least says which event it is (type, boot, seq): then it can be answered."""
     if message.get("type") != "event":
         return "type"
-    for name, test, _ in FIELDS["event"][:2]:  # boot, seq
-        if name not in message or test(message[name]):
+    for name, rule in (("boot", "hex"), ("seq", "1..")):
+        if name not in message or _wrong(rule, message[name]):
             return name
     return None

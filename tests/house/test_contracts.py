@@ -132,7 +132,9 @@ def test_the_bells_decisions_import_nothing_of_the_world():
     decisions |= {"arming", "cancel", "checkin", "contacts", "homeset", "homeset_config", "patterns", "pin", "power"}
     decisions |= {"testmode", "ring", "ring_format"}
     assert decisions <= {path.stem for path in found}
-    assert not [fault for path in found for fault in outside(path, PURE | {"bellwire", "bellnode"})]
+    # What loads the decisions, and knows nothing of them, needs the table of modules.
+    allowed = {path: PURE | {"bellwire", "bellnode"} | ({"sys"} if path.stem == "loan" else set()) for path in found}
+    assert not [fault for path in found for fault in outside(path, allowed[path])]
 
 
 def test_an_import_from_outside_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

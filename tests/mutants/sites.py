@@ -185,7 +185,20 @@ class _Finder:
                 yield "row", _Span(key, value), f"{ast.unparse(key)}: {other}"
             yield "row", _Span(key, value), f'"~": {here}'
 
+    def lines_of(self, text: ast.Constant) -> Iterator[tuple[str, ast.AST, str]]:
+        """A line of a table that is one text left out, and each line with the next other outcome of that table."""
+        rows = [(text.lineno + place, row) for place, row in enumerate(text.value.split("\n")) if row]
+        ends = list(dict.fromkeys(row.split(" ", 2)[2] for _, row in rows))
+        for number, row in rows:
+            state, sign, end = row.split(" ", 2)
+            if len(ends) > 1:
+                other = ends[(ends.index(end) + 1) % len(ends)]
+                yield "row", _Line(number), f"{state} {sign} {other}\n"
+            yield "row", _Line(number), ""
+
     def calls(self, node: ast.Call) -> Iterator[tuple[str, ast.AST, str]]:
+        if isinstance(node.func, ast.Name) and node.func.id == "Table" and isinstance(node.args[-1], ast.Constant):
+            yield from self.lines_of(node.args[-1])
         if isinstance(node.func, ast.Name) and node.func.id in _OPPOSITE:
             yield "reckon", node.func, _OPPOSITE[node.func.id]
         for keyword in node.keywords:
@@ -218,6 +231,14 @@ class _Span(ast.AST):
     def __init__(self, first: ast.expr, last: ast.expr):
         self.lineno, self.col_offset = first.lineno, first.col_offset
         self.end_lineno, self.end_col_offset = last.end_lineno, last.end_col_offset
+
+
+class _Line(ast.AST):
+    """One line of the source, its end included."""
+
+    def __init__(self, number: int):
+        self.lineno, self.col_offset = number, 0
+        self.end_lineno, self.end_col_offset = number + 1, 0
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:

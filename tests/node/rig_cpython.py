@@ -4,9 +4,11 @@ The bell is the real firmware in a process of its own. Threads collect what arri
 which has a deadline and no fixed sleep. Every process is ended by its own handle.
 """
 
+import atexit
 import base64
 import contextlib
 import datetime
+import functools
 import json
 import os
 import secrets
@@ -15,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -27,6 +30,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import bellwire
 from bellnode import board, indicator
+from bellsim import rom
+from bellsim.runtime import find_runtime
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = "seongsu"
@@ -35,6 +40,9 @@ MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sb
 MICROPYTHON = shutil.which("micropython") or shutil.which("micropython", path=str(Path(sys.executable).parent))
 # As much Python heap as an ESP32 leaves, twice as wide on a 64-bit host.
 HEAP = "heapsize=640K"
+# "image": the firmware linked and executed in place, as on a chip. All stories of this folder may be told with it:
+# BELL_RUNTIME=image pytest tests/node
+RUNTIME = os.environ.get("BELL_RUNTIME", "micropython")
 
 
 def needs_real_parts() -> None:
@@ -249,6 +257,14 @@ class Bus:
         self._server.close()
 
 
+@functools.cache
+def image() -> Path:
+    """The firmware for a chip, made once."""
+    folder = Path(tempfile.mkdtemp(prefix="ansimbell-image-"))
+    atexit.register(shutil.rmtree, folder, True)
+    return rom.compile_firmware(folder / "mpy").image(folder / "firmware.rom")
+
+
 class Bell:
     """The firmware, in a process of its own, with a folder for flash."""
 
@@ -260,7 +276,7 @@ class Bell:
         packages.mkdir()
         for name in ("bellwire", "bellnode"):
             (packages / name).symlink_to(ROOT / "firmware" / name)
-        for name in ("machine", "network", "esp32", "neopixel"):
+        for name in ("machine", "network", "esp32", "neopixel", "rare"):
             (packages / f"{name}.py").symlink_to(ROOT / "simulator/bellsim/board" / f"{name}.py")
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -273,10 +289,17 @@ class Bell:
         }
         if runtime == "micropython":
             self._command = [str(MICROPYTHON), "-X", HEAP, "-m", "bellnode.app"]
+        elif runtime == "image":
+            self.run_image("import bellnode.app; bellnode.app.main()", 160)
         else:
             self._command = [sys.executable, str(ROOT / "firmware/main.py")]
         self._uart = world.folder / "uart.log"
         self.process = None
+
+    def run_image(self, code: str, heap_k: int) -> None:
+        """From the next start: this code, with the linked firmware, in a heap of so many K."""
+        chip = rom.Chip("micropython", find_runtime("micropython").folder, heap_bytes=heap_k * 1024, image=image())
+        self._command = chip.command(code, self.flash)
 
     def start(self) -> "Bell":
         with self._uart.open("ab") as uart:
@@ -302,7 +325,7 @@ class Bell:
 class World:
     """Certificates, brokers, gateways and one bell; `end` takes everything down."""
 
-    def __init__(self, folder: Path, runtime="micropython", brokers=1) -> None:
+    def __init__(self, folder: Path, runtime=RUNTIME, brokers=1) -> None:
         self.folder = folder
         self.key = secrets.token_bytes(32)
         authority = Authority(folder)

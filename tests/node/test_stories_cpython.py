@@ -4,7 +4,8 @@ import contextlib
 import json
 import time
 
-from rig_cpython import a_world, until
+import pytest
+from rig_cpython import RUNTIME, a_world, until
 
 from bellnode import boards, indicator, pin
 
@@ -22,8 +23,8 @@ DEADLINE_S = 40.0  # other programs may want the machine too
 
 
 @contextlib.contextmanager
-def a_bell(folder, settings=None, **enrolled):
-    with a_world(folder) as world:
+def a_bell(folder, settings=None, runtime=RUNTIME, **enrolled):
+    with a_world(folder, runtime=runtime) as world:
         world.configure(**enrolled)
         if settings is not None:
             (world.bell.flash / "settings.json").write_text(json.dumps(settings))
@@ -61,8 +62,9 @@ def tones(lines):
     return found
 
 
-def test_a_home_set_from_arming_to_the_alarm_and_a_duress_that_shows_nothing(tmp_path):
-    with a_bell(tmp_path, HOME, kind="home-set") as world:
+@pytest.mark.parametrize("runtime", ["micropython", "image"])
+def test_a_home_set_from_arming_to_the_alarm_and_a_duress_that_shows_nothing(tmp_path, runtime):
+    with a_bell(tmp_path, HOME, runtime, kind="home-set") as world:
         gateway, bus = world.up(), world.bell.bus
 
         def armed(how):

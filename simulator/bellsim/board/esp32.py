@@ -11,7 +11,6 @@ import sys
 import time
 
 HEAP_DATA = 4
-HEAP_EXEC = 1
 SECTOR_BYTES = 4096
 SECTORS = 16
 PAGE_BYTES = 256
@@ -37,8 +36,8 @@ class Partition:
             self._file = open(path, "r+b")  # noqa: SIM115 -- as long as the bell runs
         except OSError:
             with open(path, "wb") as file:
-                for _ in range(SECTORS):
-                    file.write(b"\xff" * SECTOR_BYTES)
+                for _ in range(SECTORS * SECTOR_BYTES // PAGE_BYTES):
+                    file.write(b"\xff" * PAGE_BYTES)
             self._file = open(path, "r+b")  # noqa: SIM115
 
     @classmethod
@@ -53,7 +52,7 @@ class Partition:
         if request == 5:
             return SECTOR_BYTES
         if request == 6:
-            self._write(argument * SECTOR_BYTES, b"\xff" * SECTOR_BYTES, ERASE_S)
+            self._write(argument * SECTOR_BYTES, None, ERASE_S)
         return 0
 
     def readblocks(self, block: int, buffer, offset: int = 0) -> None:  # type: ignore[no-untyped-def]
@@ -70,12 +69,17 @@ class Partition:
         pages = (at % PAGE_BYTES + len(buffer) + PAGE_BYTES - 1) // PAGE_BYTES
         self._write(at, bytes([old & new for old, new in zip(was, buffer)]), pages * PROGRAM_S)
 
-    def _write(self, at: int, data: bytes, takes_s: float) -> None:
+    def _write(self, at: int, data: bytes | None, takes_s: float) -> None:
+        """data: None for a sector of ones."""
         try:
             os.stat(self._dead)
         except OSError:
             self._file.seek(at)
-            self._file.write(data)
+            if data is None:
+                for _ in range(SECTOR_BYTES // PAGE_BYTES):
+                    self._file.write(b"\xff" * PAGE_BYTES)
+            else:
+                self._file.write(data)
             if sys.implementation.name == "cpython":  # MicroPython keeps nothing back, and its flush is an fsync
                 self._file.flush()
             time.sleep(takes_s)

@@ -2,7 +2,8 @@
 
 The API is that of MicroPython's esp32 port, as far as `bellnode.board` uses it. The bus is one TCP connection on the
 loopback, JSON lines both ways; BELLSIM_BUS="127.0.0.1:PORT" names it and BELLSIM_BELL the bell. Without BELLSIM_BUS
-nothing is connected and all still works.
+nothing is connected and all still works. What few bells ask for is in `rare`: a chip has all of this in its
+interpreter, and here each name lies in the heap that the firmware has to share.
 
     simulator to bell    {"pin": 4, "level": 0}  {"rssi": -61}  {"wifi": false}  {"quit": true}
                          {"radio": false}                the radio's driver is dead
@@ -15,11 +16,9 @@ nothing is connected and all still works.
 """
 
 import asyncio
-import hashlib
 import json
 import os
 import sys
-import time
 
 # The simulator reads every line at once; more than this waiting means that it is gone or stuck, and the bell goes on.
 LINES_MAX = 256
@@ -33,23 +32,20 @@ class Bus:
         self.bell = os.getenv("BELLSIM_BELL") or "bell"
         self.pins: dict[int, "Pin"] = {}
         self.levels: dict[int, int] = {}  # what the world does to a pin; it stays when the program makes the pin anew
-        self.mv: dict[int, int] = {}
-        self.joined: list[list] = []  # type: ignore[type-arg]  # [pins, looks while joined, looks while parted]
+        self.rare = None  # type: ignore[var-annotated]  # `rare`, from when the simulator says something of it
         self.rssi = -60
         self.wifi = True
         self.radio = True
         self.quit = None  # type: ignore[var-annotated]
-        self.lost = 0  # lines that nobody took
         self._lines: list[bytes] = []
         self._writer = None  # type: ignore[var-annotated]  # None while it still has something to take
         self._flag = None  # type: ignore[var-annotated]
-        self._task = None  # type: ignore[var-annotated]
 
     def start(self) -> None:
         """Connect, once, from inside the running loop."""
-        if self._task is None and self.address:
+        if self._flag is None and self.address:
             self._flag = asyncio.Event()
-            self._task = asyncio.create_task(self._run())
+            asyncio.create_task(self._run())  # noqa: RUF006 -- it ends with the program
 
     def say(self, line: dict) -> None:  # type: ignore[type-arg]
         """Tell the simulator; forgotten without a bus."""
@@ -65,7 +61,6 @@ class Bus:
         else:
             if len(self._lines) >= LINES_MAX:
                 self._lines.pop(0)
-                self.lost += 1
             self._lines.append(data)
         if self._flag is not None:
             self._flag.set()
@@ -77,8 +72,8 @@ class Bus:
             reader, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), 5)
             if hasattr(writer, "s"):  # MicroPython; CPython's asyncio does it by itself
                 writer.s.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
-            hello = json.dumps({"hello": self.bell, "runtime": sys.implementation.name}).encode() + b"\n"
-            sending = asyncio.create_task(self._send(writer, hello))
+            self._lines.insert(0, json.dumps({"hello": self.bell, "runtime": sys.implementation.name}).encode() + b"\n")
+            sending = asyncio.create_task(self._send(writer))
             while True:
                 line = await reader.readline()
                 if not line:
@@ -90,11 +85,9 @@ class Bus:
         if sending is not None:
             sending.cancel()
 
-    async def _send(self, writer, hello: bytes) -> None:  # type: ignore[no-untyped-def]
+    async def _send(self, writer) -> None:  # type: ignore[no-untyped-def]
         try:
-            writer.write(hello)
             while True:
-                await writer.drain()
                 while self._lines:
                     writer.write(self._lines.pop(0))
                     await writer.drain()
@@ -102,6 +95,7 @@ class Bus:
                 self._flag.clear()
                 await self._flag.wait()
                 self._writer = None
+                await writer.drain()
         except OSError:
             pass  # the reader sees the end
         finally:
@@ -113,16 +107,11 @@ class Bus:
         except ValueError:
             print("bus: a line that is not JSON")
             return
-        if "rssi" in said:
-            self.rssi = said["rssi"]
-        if "wifi" in said:
-            self.wifi = said["wifi"]
-        if "radio" in said:
-            self.radio = said["radio"]
-        if "adc" in said:
-            self.mv[said["adc"]] = said["mv"]
-        if "join" in said:
-            self.joined.append([said["join"], said["looks"], said["looks"]])
+        self.rssi = said.get("rssi", self.rssi)
+        self.wifi = said.get("wifi", self.wifi)
+        self.radio = said.get("radio", self.radio)
+        if "adc" in said or "join" in said:
+            rare().hear(said)
         if "pin" in said:
             self.levels[said["pin"]] = said["level"]
             if said["pin"] in self.pins:
@@ -138,6 +127,20 @@ class Bus:
 BUS = Bus()
 
 
+def rare():  # type: ignore[no-untyped-def]
+    """The module `rare`, from now on there."""
+    import rare  # noqa: PLC0415
+
+    BUS.rare = rare
+    return rare
+
+
+def __getattr__(name: str):  # type: ignore[no-untyped-def]
+    if name == "ADC":
+        return rare().ADC
+    raise AttributeError(name)
+
+
 def on_quit(call) -> None:  # type: ignore[no-untyped-def]
     """Simulator only: what to call when it ends the program."""
     BUS.quit = call
@@ -150,15 +153,14 @@ class Pin:
     IN = 1
     OUT = 3
     OPEN_DRAIN = 7
-    PULL_DOWN = 1
     PULL_UP = 2
     IRQ_RISING = 1
     IRQ_FALLING = 2
 
     def __init__(self, number: int, mode: int = -1, pull: int = -1, value: int | None = None) -> None:
         self.number = number
-        self._mode = mode
-        self._level = value if value is not None else BUS.levels.get(number, int(pull == self.PULL_UP))
+        self.mode = mode
+        self.level = value if value is not None else BUS.levels.get(number, int(pull == self.PULL_UP))
         self._handler = None  # type: ignore[var-annotated]
         self._trigger = 0
         BUS.pins[number] = self
@@ -166,25 +168,12 @@ class Pin:
     def value(self, level: int | None = None) -> int | None:
         """The level; or set it, and tell the simulator."""
         if level is None:
-            return 0 if BUS.joined and self._pulled_low() else self._level
-        if int(level) != self._level:
-            self._level = int(level)
-            if self._mode != self.OPEN_DRAIN:  # the rows of a keypad, forty times a second
-                BUS.say({"pin": self.number, "level": self._level})
+            return 0 if BUS.rare is not None and BUS.rare.pulled_low(self) else self.level
+        if int(level) != self.level:
+            self.level = int(level)
+            if self.mode != self.OPEN_DRAIN:  # the rows of a keypad, forty times a second
+                BUS.say({"pin": self.number, "level": self.level})
         return None
-
-    def _pulled_low(self) -> bool:
-        for wire in BUS.joined:
-            pins, closed, _ = wire
-            if self.number in pins:
-                other = BUS.pins.get(pins[0] if pins[1] == self.number else pins[1])
-                if other is not None and other._mode in (self.OUT, self.OPEN_DRAIN) and not other._level:
-                    wire[1 if closed else 2] -= 1
-                    if not wire[2]:
-                        BUS.joined.remove(wire)
-                        BUS.say({"parted": pins})
-                    return closed > 0
-        return False
 
     def irq(self, handler=None, trigger: int = IRQ_FALLING | IRQ_RISING) -> None:  # type: ignore[no-untyped-def]
         """Call handler(pin) on the edges in `trigger`."""
@@ -194,30 +183,17 @@ class Pin:
 
     def drive(self, level: int) -> None:
         """Simulator only: the outside world sets this level."""
-        was, self._level = self._level, int(level)
-        edge = self.IRQ_RISING if self._level > was else self.IRQ_FALLING
-        if was != self._level and self._handler is not None and self._trigger & edge:
+        was, self.level = self.level, int(level)
+        edge = self.IRQ_RISING if self.level > was else self.IRQ_FALLING
+        if was != self.level and self._handler is not None and self._trigger & edge:
             self._handler(self)
-
-
-class ADC:
-    """machine.ADC: what the simulator says, 0 V until it says something."""
-
-    ATTN_11DB = 3
-
-    def __init__(self, pin: Pin, atten: int = ATTN_11DB) -> None:
-        self._number = pin.number
-
-    def read_uv(self) -> int:
-        """Microvolts, up to the 3.1 V that the chip can tell apart."""
-        return min(BUS.mv.get(self._number, 0), 3100) * 1000
 
 
 class PWM:
     """machine.PWM: tells the simulator when a tone begins, changes or ends."""
 
     def __init__(self, pin: Pin, freq: int = 1000, duty_u16: int = 0) -> None:
-        self._number = pin.number
+        self._pin = pin
         self._hz = freq
         self._duty = duty_u16
         self._told = 0
@@ -225,18 +201,15 @@ class PWM:
     def freq(self, hz: int) -> None:
         """Change the tone."""
         self._hz = hz
-        self._tell()
+        self.duty_u16(self._duty)
 
     def duty_u16(self, duty: int) -> None:
         """0 is silence."""
         self._duty = duty
-        self._tell()
-
-    def _tell(self) -> None:
-        now = self._hz if self._duty else 0
+        now = self._hz if duty else 0
         if now != self._told:
             self._told = now
-            BUS.say({"pin": self._number, "hz": now})
+            BUS.say({"pin": self._pin.number, "hz": now})
 
 
 class WDT:
@@ -249,37 +222,35 @@ class WDT:
         import _thread  # noqa: PLC0415 -- only a bell that sets its watchdog pays for it
 
         self._fed = [0]
-        _thread.start_new_thread(_bite, (self._fed, int(os.getenv("BELLSIM_WDT_MS") or timeout) / 1000 / LOOKS))
+        _thread.start_new_thread(_bite, (self._fed, int(os.getenv("BELLSIM_WDT_MS") or timeout) / 1000 / 10))
 
     def feed(self) -> None:
         """Progress."""
         self._fed[0] += 1
 
 
-LOOKS = 10  # of the watchdog within its time
-
-
 def _bite(fed: list[int], look_s: float) -> None:
-    """In a thread of its own, which shares one number with the program and changes nothing."""
-    seen, left = -1, LOOKS
+    """In a thread of its own, which shares one number with the program and changes nothing. Ten looks, and it bites."""
+    import time  # noqa: PLC0415
+
+    seen, left = -1, 10
     while left:
         if fed[0] == seen:
             left -= 1
         else:
-            seen, left = fed[0], LOOKS
+            seen, left = fed[0], 10
         time.sleep(look_s)
     os.system("kill -9 $PPID")  # the shell's parent is this process, on both runtimes
 
 
 PWRON_RESET = 1
-HARD_RESET = 2
 WDT_RESET = 3
-DEEPSLEEP_RESET = 4
-SOFT_RESET = 5
 
 
 def unique_id() -> bytes:
     """Six bytes, a bell's own."""
+    import hashlib  # noqa: PLC0415
+
     return hashlib.sha256(BUS.bell.encode()).digest()[:6]
 
 

@@ -12,15 +12,6 @@ class NeoPixel:
         self._written: list[tuple[int, int, int]] = []
         BUS.start()
 
-    def __len__(self) -> int:
-        return self.n
-
-    def __setitem__(self, place: int, rgb: tuple[int, int, int]) -> None:
-        self._pixels[place] = (rgb[0], rgb[1], rgb[2])
-
-    def __getitem__(self, place: int) -> tuple[int, int, int]:
-        return self._pixels[place]
-
     def fill(self, rgb: tuple[int, int, int]) -> None:
         """All pixels in one colour."""
         self._pixels = [(rgb[0], rgb[1], rgb[2])] * self.n
@@ -28,5 +19,5 @@ class NeoPixel:
     def write(self) -> None:
         """Show it."""
         if self._pixels != self._written:
-            self._written = list(self._pixels)
+            self._written = self._pixels
             BUS.say({"lamp": [list(rgb) for rgb in self._pixels]})

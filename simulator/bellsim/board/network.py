@@ -3,14 +3,12 @@
 from machine import BUS
 
 STA_IF = 0
-AP_IF = 1
 
 
 class WLAN:
     """network.WLAN as far as `bellnode.board` uses it."""
 
     PM_NONE = 0
-    PM_PERFORMANCE = 1
 
     def __init__(self, interface: int = STA_IF) -> None:
         self._active = False

@@ -1,0 +1,18 @@
+"""Links the firmware for a chip: from the source that people read to a few modules that cost little heap.
+
+Each name, function, module and constant of MicroPython costs heap, even where the code runs in flash. So the linker
+
+- joins what is always there into one module, and each module that is borrowed (see `bellnode.loan`) with what only it
+  needs into another;
+- puts constants in the place of their names, and leaves out what nobody asks for, docstrings and CPython's branches;
+- gives what is private to the firmware names that a stock interpreter holds in its own flash anyway (`held`).
+
+It changes no statement. What is data keeps its name: the rule is that a name which also stands somewhere as a text is
+left alone, and so is every name of the interpreter, of a board or of an exception. What it cannot be sure of is a
+LinkError, not a guess.
+"""
+
+from bellsim.linker.source import LinkError
+from bellsim.linker.write import Linked, link, told
+
+__all__ = ["LinkError", "Linked", "link", "told"]

@@ -1,0 +1,66 @@
+"""Questions about syntax trees that every step of the linker asks."""
+
+import ast
+from collections.abc import Iterator
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def local_names(function: ast.AST) -> set[str]:
+    """Every name that is local somewhere in a function, those of functions and comprehensions inside it included."""
+    return {name for node in ast.walk(function) for name in bound_by(node, function)}
+
+
+def bound_by(node: ast.AST, function: ast.AST) -> list[str]:
+    if isinstance(node, ast.arg):
+        return [node.arg]
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+        return [node.id]
+    if isinstance(node, ast.ExceptHandler) and node.name:
+        return [node.name]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [(alias.asname or alias.name).split(".")[0] for alias in node.names]
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node is not function:
+        return [node.name]
+    return []
+
+
+def argument_names(function: ast.AST) -> list[str]:
+    return [node.arg for node in ast.walk(function) if isinstance(node, ast.arg)]
+
+
+def defines(statement: ast.stmt) -> list[str]:
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [statement.name]
+    found = []
+    if isinstance(statement, ast.Assign | ast.AugAssign):
+        for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
+            found += [node.id for node in ast.walk(target) if isinstance(node, ast.Name)]
+    return found
+
+
+def called(node: ast.Call) -> str:
+    return (
+        node.func.id
+        if isinstance(node.func, ast.Name)
+        else node.func.attr
+        if isinstance(node.func, ast.Attribute)
+        else ""
+    )
+
+
+def assignments(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
+    """(name, value) of NAME = value, and of A, B = a, b."""
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target, value = statement.targets[0], statement.value
+        if isinstance(target, ast.Name):
+            yield target.id, value
+        elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            for one, other in zip(target.elts, value.elts, strict=True):
+                if isinstance(one, ast.Name):
+                    yield one.id, other
+
+
+def without_text(body: list[ast.stmt]) -> list[ast.stmt]:
+    kept = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    return kept or [ast.Pass()]

@@ -1,0 +1,368 @@
+"""The linker: a linked program says what its source says, on MicroPython; what cannot be linked is refused."""
+
+import ast
+import builtins
+import functools
+import random
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bellsim.held import HELD
+from bellsim.linker import Linked, LinkError, link
+from bellsim.linker.names import ARGUMENTS, BOARD
+from bellsim.runtime import MICROPYTHON, find_runtime
+
+ROOT = Path(__file__).parents[2]
+FIRMWARE = {package: ROOT / "firmware" / package for package in ("bellwire", "bellnode")}
+# As few as a program needs for its arguments, so that members and globals go without, or share them.
+FEW = HELD[: ARGUMENTS + 12]
+
+
+def sources(folder: Path, app: str, **others: str) -> dict[str, Path]:
+    """A firmware of these modules of bellnode, with the real loans; `wire`: of bellwire."""
+    packages = {package: folder / package for package in FIRMWARE}
+    for package in packages.values():
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("")
+    shutil.copy(FIRMWARE["bellnode"] / "loan.py", packages["bellnode"])
+    (packages["bellwire"] / "__init__.py").write_text(others.pop("wire", ""))
+    for name, text in {"app": app, **others}.items():
+        (packages["bellnode"] / f"{name}.py").write_text(text)
+    return packages
+
+
+def said(folder: Path) -> str:
+    """What main() of the modules in `folder` prints, on MicroPython."""
+    runtime = find_runtime(MICROPYTHON)
+    ended = subprocess.run(
+        runtime.command("import bellnode.app; bellnode.app.main()", folder),
+        env=runtime.environment(folder),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    return ended.stdout + ended.stderr
+
+
+MEMBERS_AND_GLOBALS = """
+from collections import namedtuple
+STATE = {"colour": 1}
+Pair = namedtuple("Pair", ("left", "right"))
+class Bell:
+    limit = 7
+    def __init__(self, colour, weight=3):
+        self.colour = colour
+        self.weight = weight
+        self._secret = STATE
+    def heavier(self, weight):
+        self.weight += weight
+        return self
+    def told(self):
+        return getattr(self, "colour"), self.weight, self.limit, self._secret["colour"], hasattr(self, "weigh" + "t")
+def colour(weight):
+    return [weight + own for own in range(weight)]
+def main():
+    bell = Bell(colour=colour(3), weight=4).heavier(weight=5)
+    print(bell.told()[:4], Pair(left=1, right=2).right, Pair(3, 4)[0])
+"""
+FOREIGN_KEYWORDS = """
+import json
+def reverse(items, key):
+    return sorted(items, key=key, reverse=True)
+def changed(message, **changes):
+    message.update(changes)
+    return [(name, message[name]) for name in sorted(message)]
+def main():
+    end = "."
+    print(reverse([3, 1, 2], key=lambda sep: -sep), json.loads(json.dumps({"boot": 1})), sep="; ", end=end + "\\n")
+    print(changed({"boot": 1}, seq=2, what="panic"), "{name} {0}".format(1, name=2), dict(left=1)["left"])
+"""
+SCOPES = """
+import asyncio
+total = [0]
+class Fault(Exception):
+    pass
+class Later:
+    def __init__(self, give):
+        self.give = give
+    def __iter__(self):
+        yield self.give
+def counter(start):
+    count = start
+    def step(by=1):
+        nonlocal count
+        count += by
+        total[0] += by
+        return count
+    return step
+async def wait(ms, call):
+    await asyncio.sleep(ms / 1000)
+    return call()
+def main():
+    step = counter(5)
+    step(by=2)
+    try:
+        raise Fault("so", step())
+    except Fault as fault:
+        print(type(fault).__name__, fault.args, total)
+    print(asyncio.run(wait(1, lambda: [one for give in (Later(3), Later(4)) for one in give])))
+    print({key: value for key, value in zip("ab", (1, 2))} == {"a": 1, "b": 2}, f"{step()!r:>4} {total[0]} ms")
+"""
+CONSTANTS = """
+import sys
+from bellnode import limits
+from bellnode.limits import HOUR_MS, NAME, DEEP
+_CPYTHON = sys.implementation.name == "cpython"
+A, B = 2, 3
+if_later = "a text that is longer than ten characters"
+def shadow(HOUR_MS, limits):
+    return HOUR_MS, limits.NAME
+class Other:
+    NAME = "other"
+def main():
+    if _CPYTHON:
+        print("never")
+    print(HOUR_MS, limits.HOUR_MS // A, -B, not A, NAME, limits.NAME, DEEP, 7 if _CPYTHON else 8, if_later)
+    print(shadow(1, Other()), limits.TABLE[NAME], limits.grown())
+"""
+LIMITS = """
+HOUR_MS = 60 * 60 * 1000
+NAME = "short"
+DEEP = HOUR_MS << 2
+TABLE = {NAME: HOUR_MS - 1}
+grow = 1
+grow += 1
+def grown():
+    return grow
+"""
+LOANS = """
+import sys
+from bellnode import shared
+from bellnode.loan import borrow, give_back, hold, keep, seldom
+class Bell:
+    def __init__(self):
+        self.colour = "red"
+        self._start(3)
+    @seldom("start")
+    def _start(self, times):
+        self.colour = shared.twice(self.colour) + str(times)
+@seldom("start")
+def early(given):
+    return shared.twice(given)
+def main():
+    keep("start")
+    bell = Bell()
+    print(bell.colour, early("x"), borrow("rare").told(bell, loud=True), hold("rare").LEVEL)
+    give_back("start")
+    give_back("rare")
+    print(early("y"), shared.Made(borrow("rare").LEVEL).level)
+"""
+RARE = "from bellnode.shared import twice\nLEVEL = [4]\ndef told(bell, loud):\n    return twice(bell.colour), loud\n"
+SHARED = (
+    "class Made:\n    def __init__(self, level):\n        self.level = level\n"
+    "def twice(text):\n    return text + text\n"
+)
+
+PROGRAMS = {
+    "members and globals": {"app": MEMBERS_AND_GLOBALS},
+    "foreign keywords": {"app": FOREIGN_KEYWORDS},
+    "scopes": {"app": SCOPES},
+    "constants": {"app": CONSTANTS, "limits": LIMITS},
+    "loans": {"app": LOANS, "rare": RARE, "shared": SHARED},
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_linked_program_says_what_its_source_says(tmp_path: Path, name: str) -> None:
+    """Whatever the names are called: with the interpreter's, with few, with none, and with them in any order."""
+    packages = sources(tmp_path / "source", **PROGRAMS[name])
+    expected = said(tmp_path / "source")
+    assert expected and "Traceback" not in expected, expected
+    order = list(HELD)
+    random.Random(7).shuffle(order)
+    for place, held in enumerate((HELD, FEW, (), tuple(order), tuple(reversed(HELD)))):
+        linked = link(packages, held)
+        assert said(linked.write(tmp_path / str(place))) == expected, linked.files["bellnode/app.py"]
+
+
+REFUSED = {
+    "a branch at the top": (
+        {"app": "import sys\nif len(sys.path) > 3:\n    A = [1]\ndef main(): pass"},
+        "a branch at the top",
+    ),
+    "a loan without a literal": (
+        {"app": "from bellnode.loan import borrow\ndef main(name='x'): borrow(name)"},
+        "a loan names its module by a literal",
+    ),
+    "a loan of nothing": (
+        {"app": "from bellnode.loan import hold\ndef main(): hold('nobody')"},
+        "not there: bellnode.nobody",
+    ),
+    "a loan of what another module has": (
+        {
+            "app": "from bellnode.loan import hold\ndef main(): hold('b').f()",
+            "b": "from bellnode.c import f\ndef g(): f()",
+            "c": "def f(): pass",
+        },
+        "not defined there, only passed on",
+    ),
+    "a seldom method with a namesake": (
+        {
+            "app": "from bellnode.loan import seldom\nclass A:\n    @seldom('s')\n    def told(self): pass\n"
+            "class B:\n    def told(self): pass\ndef main(): A().told(), B().told()"
+        },
+        "A.told is seldom, so no other may have its name",
+    ),
+    "a seldom method of the language": (
+        {
+            "app": "from bellnode.loan import seldom\nclass A:\n"
+            "    @seldom('s')\n    def __len__(self): return 1\ndef main(): A()"
+        },
+        "__len__ is seldom",
+    ),
+    "a seldom method as a value": (
+        {
+            "app": "from bellnode.loan import seldom\nclass A:\n    @seldom('s')\n    def told(self): pass\n"
+            "def main():\n    call = A().told\n    call()"
+        },
+        "can only be called",
+    ),
+    "a name that is two things": (
+        {
+            "app": "from time import time\nfrom bellnode import b\ndef main(): print(time(), b.f())",
+            "b": "import time\ndef f(): return time.time()",
+        },
+        "time is two things",
+    ),
+    "a module as a value": (
+        {"app": "from bellnode import b\ndef main(): print(b)", "b": "A = [1]"},
+        "a module as a value",
+    ),
+    "a name that is not there": (
+        {"app": "from bellnode import b\ndef main(): print(b.B)", "b": "A = [1]"},
+        "b.B is not there",
+    ),
+    "a class that could be two": (
+        {"app": "from bellnode.loan import seldom\n@seldom('s')\nclass A: pass\ndef main(): print(isinstance(3, A))"},
+        "a class that is loaded twice is two classes",
+    ),
+    "a name with two meanings": (
+        {"app": "one = [1]\ndef main(): print(one, [one for one in (1, 2)])"},
+        "one is global, and local in a part of a function",
+    ),
+    "an import inside": (
+        {"app": "from bellnode import b\ndef main():\n    from bellnode import b\n    print(b.A)", "b": "A = [1]"},
+        "inside a function: borrow it",
+    ),
+    "a global statement": ({"app": "A = [1]\ndef main():\n    global A\n    A = 2"}, "no global statement"),
+    "a class that reads its own": (
+        {"app": "class A:\n    one = [1]\n    two = one\ndef main(): A()"},
+        "reads one, which is its own",
+    ),
+    "a default that reads its own": (
+        {"app": "class A:\n    one = [1]\n    def two(self, one=one): return one\ndef main(): A().two()"},
+        "reads one, which is its own",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_linked_safely_is_refused(tmp_path: Path, name: str) -> None:
+    modules, why = REFUSED[name]
+    with pytest.raises(LinkError, match=re.escape(why)):
+        link(sources(tmp_path, **modules))
+
+
+@functools.cache
+def firmware() -> Linked:
+    return link(FIRMWARE)
+
+
+def test_the_same_sources_give_the_same_bytes(tmp_path: Path) -> None:
+    """Also in another process, where sets have another order."""
+    for seed in ("1", "2"):
+        subprocess.run(
+            [sys.executable, "-m", "bellsim.linker", ROOT / "firmware", tmp_path / seed],
+            env={"PYTHONHASHSEED": seed},
+            check=True,
+            timeout=60,
+        )
+    one, other = ({path.name: path.read_bytes() for path in (tmp_path / seed).rglob("*.*")} for seed in ("1", "2"))
+    assert one == other and len(one) > 15
+
+
+def test_no_new_name_of_the_firmware_means_anything_else() -> None:
+    """Not as a text, an attribute of a foreign object, a foreign keyword or a key of a message."""
+    texts, foreign = set(), set(BOARD)
+    for folder in FIRMWARE.values():
+        for path in folder.glob("*.py"):
+            tree = ast.parse(path.read_text())
+            fields = {
+                id(part)
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Assign | ast.AugAssign | ast.Call)
+                and re.search("FIELDS|namedtuple", ast.unparse(node))
+                for part in ast.walk(node)
+            }
+            imported = {
+                alias.asname or alias.name
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Import)
+                for alias in node.names
+            }
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in fields:
+                    texts.add(node.value)
+                elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in imported:
+                    foreign.add(node.attr)
+    linked = firmware()
+    new = {name.rpartition(".")[2] for name in linked.names}
+    assert len(new) > 300
+    assert not new & texts
+    assert not new & foreign
+    assert not new & set(dir(builtins))
+    old = {meaning for name, meaning in linked.names.items() if name.startswith(".")}
+    assert not old & texts  # what is a text somewhere keeps its name everywhere
+    assert not old & foreign
+
+
+def test_every_name_of_a_file_means_one_thing() -> None:
+    for path, text in firmware().files.items():
+        bound: list[str] = []
+        for statement in ast.parse(text).body:
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                bound += [alias.asname or alias.name.split(".")[0] for alias in statement.names]
+            elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                bound.append(statement.name)
+            elif isinstance(statement, ast.Assign):
+                bound += [
+                    node.id for target in statement.targets for node in ast.walk(target) if isinstance(node, ast.Name)
+                ]
+        assert len(bound) == len(set(bound)), path
+        # A local name that is also a global one would hide it from its function.
+        for function in ast.walk(ast.parse(text)):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                local = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+                assert not local & set(bound), (path, function.name)
+
+
+def test_a_traceback_is_told_in_the_names_of_the_source(tmp_path: Path) -> None:
+    app = (
+        "from bellnode.loan import seldom\nclass Bell:\n    def stumble(self):\n        raise ValueError('so')\n"
+        "    @seldom('start')\n    def begin(self):\n        self.stumble()\n"
+        "@seldom('start')\ndef early():\n    Bell().begin()\ndef walk():\n    early()\ndef main():\n    walk()\n"
+    )
+    linked = link(sources(tmp_path / "source", app))
+    trace = said(linked.write(tmp_path / "linked"))
+    assert "ValueError: so" in trace and "stumble" not in trace
+    told = linked.told(trace)
+    frames = [line.rpartition(", in ")[2].split(" or ") for line in told.splitlines() if ", in " in line]
+    wanted = ["bellnode.app.walk", "bellnode.app.early", "bellnode.app.Bell.begin", "stumble"]
+    assert all(name in frame for name, frame in zip(wanted, frames[-4:], strict=True)), told
