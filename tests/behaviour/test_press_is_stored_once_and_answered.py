@@ -1,8 +1,12 @@
 """A press is one signal however often it arrives; a second press joins and counts."""
 
 import json
+from typing import Any
 
+import pytest
 from gatehouse import Bell, Gatehouse
+
+from bellgate.pipeline import Inbound, settings
 
 
 def test_same_event_three_times_is_one_signal_and_three_receipts(gate: Gatehouse, bell: Bell) -> None:
@@ -116,3 +120,25 @@ def test_event_of_an_earlier_start_is_taken_and_flagged_late(gate: Gatehouse, be
     assert view["late"] and view["occurred"]["err_ms"] is None
     assert view["handling"] == "received" and len(gate.woken) == 1
     assert gate.heard_by(bell) == [(1, "stored")]
+
+
+def test_a_receipt_that_cannot_be_sealed_keeps_no_other_one_back(
+    gate: Gatehouse, bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack = settings.pack
+
+    def fails_once(message: dict[str, Any], topic: str, key: bytes) -> bytes:
+        if message["seq"] == 1:
+            raise ValueError("our own fault")
+        return pack(message, topic, key)
+
+    monkeypatch.setattr(settings, "pack", fails_once)
+    acked: list[int] = []
+    for number in (1, 2):
+        payload = bell.event()
+        gate.pipeline.gather(Inbound(bell.up, payload, False, gate.clock.now_ms(), 0, lambda n=number: acked.append(n)))
+    gate.pipeline.take_gathered()
+    gate.store.write_now(lambda tx: None)
+    assert gate.heard_by(bell) == [(2, "stored")] and acked == [1, 2]
+    assert gate.count("signal") == 2 and len(gate.woken) == 2
+    assert gate.pipeline.counters()["intake_faults"] == 1

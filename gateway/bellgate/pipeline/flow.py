@@ -340,7 +340,11 @@ class Pipeline:
             self._wake(deliveries)
         for after in afters:
             for receipt in after.receipts:
-                self._send(*receipt.packed())
+                try:
+                    self._send(*receipt.packed())
+                except ValueError:  # our own fault with one receipt must not keep back the others of the group
+                    self._counts["intake_faults"] += 1
+                    _log.exception("receipt_fault", bell=receipt.bell.bell_id, boot=receipt.boot, seq=receipt.seq)
             self._counts["receipts"] += len(after.receipts)
             for name in after.counts:
                 self._counts[name] += 1

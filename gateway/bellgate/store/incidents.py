@@ -1,6 +1,6 @@
 """The cases that people handle, and how they are shown."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
@@ -69,7 +69,7 @@ def insert(tx: Tx, incident: Incident) -> int:
     row = tx.one(_INSERT, _values(incident))
     assert row is not None
     number = int(row["id"])
-    _keep(tx, replace(incident, id=number))
+    _keep(tx, incident.changed(id=number))
     return number
 
 
