@@ -1,6 +1,7 @@
 """The linked firmware, executed in place: the way of a press when nothing more can be loaded."""
 
 import time
+from contextlib import contextmanager
 
 from rig_cpython import a_world, until
 
@@ -25,12 +26,19 @@ HEAP_K = 128
 STAGES = ("stored", "presented", "acknowledged", "dispatched", "closed")
 
 
-def test_the_whole_way_of_a_press_needs_no_import(tmp_path):
+@contextmanager
+def starved(tmp_path):
+    """(world, gateway, bus) of a bell that is linked up, and from now on can load nothing more."""
     with a_world(tmp_path, runtime="image") as world:
         world.bell.run_image(STARVED, HEAP_K)
-        gateway, bus = world.up(), world.bell.bus
+        gateway = world.up()
         until(lambda: "linked" in world.bell.uart())
         (world.bell.flash / NO_MORE).touch()
+        yield world, gateway, world.bell.bus
+
+
+def test_the_whole_way_of_a_press_needs_no_import(tmp_path):
+    with starved(tmp_path) as (world, gateway, bus):
         bus.press()
         event = until(lambda: gateway.events("panic"), why="the press")[0]
         until(lambda: bus.lamp() == "stored", why="stored")
@@ -41,11 +49,7 @@ def test_the_whole_way_of_a_press_needs_no_import(tmp_path):
 
 
 def test_an_alarm_without_a_broker_is_dialled_through_without_an_import(tmp_path):
-    with a_world(tmp_path, runtime="image") as world:
-        world.bell.run_image(STARVED, HEAP_K)
-        gateway, bus = world.up(), world.bell.bus
-        until(lambda: "linked" in world.bell.uart())
-        (world.bell.flash / NO_MORE).touch()
+    with starved(tmp_path) as (world, gateway, bus):
         world.brokers[0].stop()
         until(lambda: "lost" in world.bell.uart())
         bus.press()
@@ -57,11 +61,7 @@ def test_an_alarm_without_a_broker_is_dialled_through_without_an_import(tmp_path
 
 
 def test_what_cannot_be_loaded_is_told_and_loses_no_press(tmp_path):
-    with a_world(tmp_path, runtime="image") as world:
-        world.bell.run_image(STARVED, HEAP_K)
-        gateway, bus = world.up(), world.bell.bus
-        until(lambda: "linked" in world.bell.uart())
-        (world.bell.flash / NO_MORE).touch()
+    with starved(tmp_path) as (_, gateway, bus):
         order = {
             "v": 1,
             "type": "command",
