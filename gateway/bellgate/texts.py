@@ -1,4 +1,4 @@
-"""What people read, in Korean and English, from console/locale/<language>.po.
+"""What people read, in Korean and English, from console/locale/<language>/*.po, one file a page.
 
 The catalogues are read when the gateway starts, not compiled to .mo: a wheel needs no build step then, a translator's
 change is seen after a restart, and reading both takes a few milliseconds. Keys are names ("action.dispatch") and not
@@ -20,9 +20,12 @@ _PLACE = re.compile(r"\{(\w+)\}")
 @cache
 def texts(language: str) -> dict[str, str]:
     """Every text of one of LANGUAGES, by key."""
-    with (files("bellgate") / "console" / "locale" / f"{language}.po").open("rb") as file:
-        catalog = read_po(file, locale=language)
-    return {str(message.id): str(message.string) for message in catalog if message.id}
+    found: dict[str, str] = {}
+    for part in (files("bellgate") / "console" / "locale" / language).iterdir():
+        with part.open("rb") as file:
+            catalog = read_po(file, locale=language)
+        found |= {str(message.id): str(message.string) for message in catalog if message.id}
+    return found
 
 
 def text(language: str, key: str, **values: str | int) -> str:

@@ -9,8 +9,8 @@ from desk import Desk
 from structlog.testing import capture_logs
 
 from bellgate.console import app as app_module
+from bellgate.console.api.models import Disposition
 from bellgate.console.guard import BODY_MAX_BYTES
-from bellgate.console.models import Disposition
 from bellgate.core.incident import DISPOSITIONS
 from bellgate.health import Health
 
@@ -260,7 +260,7 @@ def test_text_that_wants_to_be_code_stays_text(desk: Desk):
 
 
 def test_every_answer_carries_the_guards(desk: Desk):
-    for path in ("/sign-in", "/api/v1/me", "/static/console.js", "/nothing", "/healthz"):
+    for path in ("/sign-in", "/api/v1/me", "/static/desk/desk.js", "/nothing", "/healthz"):
         headers = desk.get(path).headers
         policy = headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy and "unsafe" not in policy

@@ -144,7 +144,7 @@ def test_closing_the_hub_ends_every_stream(desk: Desk):
 
 
 def test_there_is_an_end_to_the_number_of_streams(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("bellgate.console.api.STREAMS_MAX", 0)
+    monkeypatch.setattr("bellgate.console.api.stream.STREAMS_MAX", 0)
     answer = desk.get("/api/v1/events", desk.token())
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "busy")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from browser import Dispatcher, chromium, launched
-from desk import PASSWORD, Desk, until
+from desk import Desk, until
 
 EVIL = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 
@@ -381,19 +381,6 @@ def test_an_expired_session_is_said_in_red(desk: Desk, dispatcher: Dispatcher, m
     assert text(page.locator("#lost-title")) == "로그인 만료"
     page.click("#lost-sign-in")
     page.wait_for_selector("#password")
-
-
-def test_a_role_that_sees_no_incidents_is_told_so(desk: Desk, url: str, browser: Any):
-    desk.operator("김기사", "installer")
-    person = Dispatcher(browser, url)
-    page = person.page
-    page.goto("/")
-    page.fill("#name", "김기사")
-    page.fill("#password", PASSWORD)
-    page.click("form button")
-    page.locator("#no-right:not([hidden])").wait_for()
-    assert page.locator("#watch").is_hidden()
-    person.context.close()
 
 
 def test_the_page_fits_a_phone_and_200_percent(desk: Desk, url: str, browser: Any):

@@ -4,13 +4,12 @@
     deps      what the console needs from the rest of the gateway
     access    who asks, and what that role may do: one table; sessions, bearer tokens, CSRF
     signin    how fast somebody may guess passwords
-    api       JSON API /api/v1
-    models    the shapes of its answers and requests
+    api       JSON API /api/v1, one module a subject
     live      server-sent events, resynchronised after a gap
     refusal   every error as one shape
     guard     security headers, and a bound on what a request may carry
     pages     sign-in and the dispatcher's page; templates/, static/
-    texts     Korean and English from locale/*.po
+    texts     Korean and English from locale/<language>/*.po
 
 `create_app` and `Deps` are in `bellgate.console.app`.
 """

@@ -18,20 +18,23 @@ from bellgate.clock import Clock
 from bellgate.console.refusal import Refused
 from bellgate.console.signin import SignInDelay
 from bellgate.errors import StoreBusy
-from bellgate.store import Store, people
+from bellgate.store import Store, areas, people
+from bellgate.store.areas import EVERYWHERE, Areas
 from bellgate.store.people import Session
 
-# What each role may do. read: incidents and the live stream. command: decide on incidents. present: say that a console
-# showed one. An owner will see the own bells only, and bells have no owners yet: until then an owner sees nothing.
+# What each role may do. read: incidents and the live stream. command: decide on incidents. present: keep a watch, and
+# say that a console showed an incident. own: the bells that somebody owns, and no others. change_bells: their address
+# and notes. people: users and roles.
+_STATION = frozenset({"read", "command", "present", "bells", "change_bells", "troubles", "policy"})
 MAY: dict[str, frozenset[str]] = {
-    "dispatcher": frozenset({"read", "command", "present", "bells", "troubles"}),
-    "supervisor": frozenset({"read", "command", "present", "bells", "troubles"}),
-    "control-centre": frozenset({"read", "command", "present", "bells", "troubles"}),
-    "installer": frozenset({"bells", "troubles"}),
-    "owner": frozenset(),
-    "auditor": frozenset({"read", "bells", "troubles"}),
+    "dispatcher": _STATION,
+    "supervisor": _STATION | {"reports"},
+    "control-centre": _STATION | {"reports"},
+    "installer": frozenset({"bells", "change_bells", "troubles"}),
+    "owner": frozenset({"own"}),
+    "auditor": frozenset({"read", "bells", "troubles", "policy", "reports"}),
     # The first operator is one, and in a small station there is nobody else.
-    "administrator": frozenset({"read", "command", "present", "bells", "troubles"}),
+    "administrator": _STATION | {"reports", "people"},
 }
 
 COOKIE = "ansimbell"
@@ -55,11 +58,16 @@ class Principal:
 
     name: str
     role: str
+    areas: Areas = EVERYWHERE
     csrf: str | None = None
 
     def may(self, right: str) -> bool:
         """Does the role have this right?"""
         return right in MAY.get(self.role, frozenset())
+
+    def sees(self, site: str) -> bool:
+        """Is the site in the areas of this person?"""
+        return areas.sees(self.areas, site)
 
 
 class Access:
@@ -106,7 +114,7 @@ class Access:
             given_csrf.encode(), session.csrf.encode()
         ):
             raise Refused(403, "csrf", f"the request lacks the session's {CSRF_HEADER} header: reload the page")
-        return Principal(session.operator, session.role, session.csrf)
+        return Principal(session.operator, session.role, session.areas, session.csrf)
 
     def to(self, right: str | None) -> Callable[..., Awaitable[Principal]]:
         """A dependency that gives the principal, and refuses (403) a role that lacks the right."""

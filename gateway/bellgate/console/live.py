@@ -110,10 +110,12 @@ class Hub:
         snapshot: Callable[[], Awaitable[dict[str, Any]]],
         admitted: Callable[[], Awaitable[bool]],
         now_ms: Callable[[], int],
+        shows: Callable[[dict[str, Any]], bool] = lambda _: True,
     ) -> AsyncIterator[ServerSentEvent]:
         """Events from `last_id` on, else from a snapshot on; a heartbeat every HEARTBEAT_S.
 
         admitted: asked before each heartbeat; False (signed out, expired) ends the stream with "signed_out".
+        shows: is this event for this client?
         """
         loop = asyncio.get_running_loop()
         woken = asyncio.Event()
@@ -133,7 +135,8 @@ class Hub:
                     continue
                 for entry in entries:
                     position = entry.seq
-                    yield self._event(entry.event["type"], position, entry.data)
+                    if shows(entry.event):
+                        yield self._event(entry.event["type"], position, entry.data)
                 if loop.time() >= beat_at:
                     if not await admitted():
                         yield ServerSentEvent(event="signed_out", data="{}")

@@ -1,6 +1,7 @@
 """Sign-in and the dispatcher's page: a server-made shell; what is live in it comes through the API."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,10 +19,26 @@ from bellgate.errors import StoreBusy
 from bellgate.store.people import PASSWORD_MAX_CHARS, SESSION_IDLE_MS
 
 HERE = Path(__file__).parent
-# Named in the page, so that the browser asks for all of them at once and not one after another.
-MODULES = tuple(sorted(path.name for path in (HERE / "static").glob("*.js")))
 LANGUAGE_COOKIE = "language"
 YEAR_S = 31_536_000
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A page behind the sign-in: templates/<name>.html, static/<name>/<name>.js and .css. right: who may see it."""
+
+    name: str
+    path: str
+    right: str | None
+
+    def modules(self) -> list[str]:
+        """Named in the page, so that the browser asks for all of them at once and not one after another."""
+        parts = (path for folder in ("common", self.name) for path in (HERE / "static" / folder).glob("*.js"))
+        return sorted(f"{path.parent.name}/{path.name}" for path in parts)
+
+
+# In the order in which they stand at the top of each page. Whoever may not see the first comes in at the next.
+WAYS = (Way("desk", "/", "read"),)
 # {handling: [action, …]} as JSON: the page offers what the incident's own table allows.
 ACTIONS_BY_HANDLING = json.dumps(
     {handling: [action for at, action in TRANSITIONS if at == handling] for handling in HANDLING}
@@ -54,22 +71,35 @@ def router(deps: Deps, access: Access) -> APIRouter:
             answer.set_cookie(LANGUAGE_COOKIE, language, max_age=YEAR_S, samesite="strict")
         return answer
 
-    @pages.get("/")
-    async def console(request: Request) -> Response:
-        session = await access.session(request, used=True)
-        if session is None:
-            return RedirectResponse("/sign-in", 303)
-        return page(
-            request,
-            "console.html",
-            me=session.operator,
-            role=session.role,
-            rights=" ".join(sorted(MAY.get(session.role, ()))),
-            csrf=session.csrf,
-            dispositions=DISPOSITIONS,
-            actions=ACTIONS_BY_HANDLING,
-            modules=MODULES,
-        )
+    def shown(way: Way) -> None:
+        async def show(request: Request) -> Response:
+            session = await access.session(request, used=True)
+            if session is None:
+                return RedirectResponse("/sign-in", 303)
+            rights = MAY.get(session.role, frozenset())
+            ways = [one for one in WAYS if one.right is None or one.right in rights]
+            if way not in ways:
+                if way.path == "/" and ways:
+                    return RedirectResponse(ways[0].path, 303)
+                raise Refused(403, "forbidden", f"the role {session.role} may not see this page")
+            return page(
+                request,
+                f"{way.name}.html",
+                page=way.name,
+                ways=ways,
+                me=session.operator,
+                role=session.role,
+                rights=" ".join(sorted(rights)),
+                csrf=session.csrf,
+                dispositions=DISPOSITIONS,
+                actions=ACTIONS_BY_HANDLING,
+                modules=way.modules(),
+            )
+
+        pages.get(way.path, name=way.name)(show)
+
+    for way in WAYS:
+        shown(way)
 
     @pages.get("/sign-in")
     async def sign_in_page(request: Request) -> Response:

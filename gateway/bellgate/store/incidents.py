@@ -7,6 +7,7 @@ from typing import Any
 from bellgate.core.incident import Incident
 from bellgate.errors import StaleVersion, UnknownIncident
 from bellgate.store import audit, deliveries, signals
+from bellgate.store.areas import EVERYWHERE, Areas, condition
 from bellgate.store.base import Row, Tx
 
 _FIELDS = tuple(field.name for field in fields(Incident))
@@ -18,7 +19,8 @@ _SELECT = f"SELECT {', '.join(_FIELDS)} FROM incident"
 
 _STATES = {"open": "i.handling <> 'closed'", "closed": "i.handling = 'closed'", "all": "1 = 1"}
 _VIEW = (
-    "SELECT i.*, b.kind, b.name, b.address, b.lat, b.lon, d.due_ms AS next_ms, "
+    "SELECT i.*, b.kind, b.name, b.address, b.floor, b.entrance, b.approach, b.confirmed_ms, b.confirmed_by, "
+    "b.lat, b.lon, d.due_ms AS next_ms, "
     "s.occurred_ms, s.occurred_err_ms, s.occurred_source, s.late, s.clock_unsure "
     "FROM incident i JOIN bell b ON b.bell_id = i.bell_id "
     "LEFT JOIN due d ON d.kind = 'escalation' AND d.subject = CAST(i.id AS TEXT) "
@@ -95,11 +97,15 @@ def save(tx: Tx, before: Incident, after: Incident) -> None:
     _keep(tx, after)
 
 
-def views(tx: Tx, state: str = "open", limit: int = 200, before_id: int | None = None) -> list[dict[str, Any]]:
+def views(
+    tx: Tx, state: str = "open", limit: int = 200, before_id: int | None = None, areas: Areas = EVERYWHERE
+) -> list[dict[str, Any]]:
     """Cases for people and the API, newest first. state: "open", "closed" or "all"."""
+    inside, values = condition(areas, "i.site")
     rows = tx.all(
-        f"{_VIEW} WHERE {_STATES[state]} AND (CAST(? AS BIGINT) IS NULL OR i.id < ?) ORDER BY i.id DESC LIMIT ?",
-        (before_id, before_id, limit),
+        f"{_VIEW} WHERE {_STATES[state]} AND {inside} AND (CAST(? AS BIGINT) IS NULL OR i.id < ?) "
+        "ORDER BY i.id DESC LIMIT ?",
+        (*values, before_id, before_id, limit),
     )
     return [_shown(row) for row in rows]
 
@@ -121,6 +127,12 @@ def view(tx: Tx, incident_id: int) -> dict[str, Any] | None:
     return shown
 
 
+def site(tx: Tx, incident_id: int) -> str | None:
+    """Where it is, or None if there is no such case."""
+    row = tx.one("SELECT site FROM incident WHERE id = ?", (incident_id,))
+    return None if row is None else str(row["site"])
+
+
 def forgotten(tx: Tx) -> list[int]:
     """Open cases that nobody holds and that no due row will bring up again: there must be none."""
     rows = tx.all(
@@ -138,6 +150,11 @@ def _shown(row: Row) -> dict[str, Any]:
         "kind": row["kind"],
         "name": row["name"],
         "address": row["address"],
+        "floor": row["floor"],
+        "entrance": row["entrance"],
+        "approach": row["approach"],
+        "confirmed_ms": row["confirmed_ms"],
+        "confirmed_by": row["confirmed_by"],
         "lat": row["lat"],
         "lon": row["lon"],
         "what": row["what"],

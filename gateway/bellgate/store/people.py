@@ -14,6 +14,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from bellgate.errors import AnsimbellError
+from bellgate.store import areas as areas_
+from bellgate.store.areas import EVERYWHERE, Areas
 from bellgate.store.base import Tx
 
 # Who somebody is. What each may do stands in `bellgate.console.access`.
@@ -42,6 +44,7 @@ class Operator:
 
     name: str
     role: str
+    areas: Areas
     created_ms: int
 
 
@@ -51,6 +54,7 @@ class Session:
 
     operator: str
     role: str
+    areas: Areas
     csrf: str
     created_ms: int
     last_used_ms: int
@@ -61,7 +65,7 @@ def new_password() -> str:
     return "-".join("".join(secrets.choice(_WORD_LETTERS) for _ in range(4)) for _ in range(4))
 
 
-def add_operator(tx: Tx, name: str, role: str, password: str, now_ms: int) -> None:
+def add_operator(tx: Tx, name: str, role: str, password: str, now_ms: int, areas: Areas = EVERYWHERE) -> None:
     """A new operator. Raises AnsimbellError when the name, the role or the password can't be used."""
     _check_name(name)
     _check_role(role)
@@ -73,9 +77,9 @@ def add_operator(tx: Tx, name: str, role: str, password: str, now_ms: int) -> No
     if tx.one("SELECT name FROM token WHERE name = ?", (name,)):
         raise AnsimbellError(f"{name} is the name of a bearer token: choose another name")
     added = tx.run(
-        "INSERT INTO operator (name, role, password_hash, created_ms) VALUES (?, ?, ?, ?)"
+        "INSERT INTO operator (name, role, areas, password_hash, created_ms) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (name) DO NOTHING",
-        (name, role, _HASHER.hash(password), now_ms),
+        (name, role, areas_.written(areas), _HASHER.hash(password), now_ms),
     )
     if not added:
         raise AnsimbellError(f"there is an operator named {name} already: choose another name")
@@ -83,8 +87,8 @@ def add_operator(tx: Tx, name: str, role: str, password: str, now_ms: int) -> No
 
 def operators(tx: Tx) -> list[Operator]:
     """Every operator, by name."""
-    rows = tx.all("SELECT name, role, created_ms FROM operator ORDER BY name", ())
-    return [Operator(row["name"], row["role"], row["created_ms"]) for row in rows]
+    rows = tx.all("SELECT name, role, areas, created_ms FROM operator ORDER BY name", ())
+    return [Operator(row["name"], row["role"], areas_.read(row["areas"]), row["created_ms"]) for row in rows]
 
 
 def password_hash(tx: Tx, name: str) -> str | None:
@@ -110,11 +114,11 @@ def _nobody() -> str:
 
 def open_session(tx: Tx, operator: str, now_ms: int) -> tuple[str, Session]:
     """A new session and the secret for its cookie, which is nowhere else. Sweeps out sessions that are over."""
-    row = tx.one("SELECT role FROM operator WHERE name = ?", (operator,))
+    row = tx.one("SELECT role, areas FROM operator WHERE name = ?", (operator,))
     if row is None:
         raise AnsimbellError(f"there is no operator named {operator}")
     secret = secrets.token_urlsafe(32)
-    session = Session(operator, row["role"], secrets.token_urlsafe(32), now_ms, now_ms)
+    session = Session(operator, row["role"], areas_.read(row["areas"]), secrets.token_urlsafe(32), now_ms, now_ms)
     tx.run("DELETE FROM session WHERE last_used_ms < ?", (now_ms - SESSION_IDLE_MS,))
     tx.run(
         "INSERT INTO session (token_hash, operator, csrf, created_ms, last_used_ms) VALUES (?, ?, ?, ?, ?)",
@@ -131,14 +135,21 @@ def open_session(tx: Tx, operator: str, now_ms: int) -> tuple[str, Session]:
 def session(tx: Tx, secret: str, now_ms: int) -> Session | None:
     """The session of this cookie; None when there is none or it was idle for too long."""
     row = tx.one(
-        "SELECT operator.name, operator.role, session.csrf, session.created_ms, session.last_used_ms"
+        "SELECT operator.name, operator.role, operator.areas, session.csrf, session.created_ms, session.last_used_ms"
         " FROM session JOIN operator ON operator.name = session.operator"
         " WHERE session.token_hash = ? AND session.last_used_ms >= ?",
         (_hash(secret), now_ms - SESSION_IDLE_MS),
     )
     if row is None:
         return None
-    return Session(row["name"], row["role"], row["csrf"], row["created_ms"], row["last_used_ms"])
+    return Session(
+        row["name"],
+        row["role"],
+        areas_.read(row["areas"]),
+        row["csrf"],
+        row["created_ms"],
+        row["last_used_ms"],
+    )
 
 
 def touch_session(tx: Tx, secret: str, now_ms: int) -> None:
@@ -151,7 +162,7 @@ def close_session(tx: Tx, secret: str) -> None:
     tx.run("DELETE FROM session WHERE token_hash = ?", (_hash(secret),))
 
 
-def add_token(tx: Tx, name: str, role: str, now_ms: int) -> str:
+def add_token(tx: Tx, name: str, role: str, now_ms: int, areas: Areas = EVERYWHERE) -> str:
     """A new bearer token, returned once. Several may share a name (to replace one without a gap)."""
     _check_name(name)
     _check_role(role)
@@ -159,16 +170,16 @@ def add_token(tx: Tx, name: str, role: str, now_ms: int) -> str:
         raise AnsimbellError(f"{name} is the name of an operator: choose another name")
     secret = f"asb_{secrets.token_urlsafe(32)}"
     tx.run(
-        "INSERT INTO token (token_hash, name, role, created_ms) VALUES (?, ?, ?, ?)",
-        (_hash(secret), name, role, now_ms),
+        "INSERT INTO token (token_hash, name, role, areas, created_ms) VALUES (?, ?, ?, ?, ?)",
+        (_hash(secret), name, role, areas_.written(areas), now_ms),
     )
     return secret
 
 
-def token(tx: Tx, secret: str) -> tuple[str, str] | None:
-    """(name, role) of a bearer token; None when there is none."""
-    row = tx.one("SELECT name, role FROM token WHERE token_hash = ?", (_hash(secret),))
-    return None if row is None else (str(row["name"]), str(row["role"]))
+def token(tx: Tx, secret: str) -> tuple[str, str, Areas] | None:
+    """(name, role, areas) of a bearer token; None when there is none."""
+    row = tx.one("SELECT name, role, areas FROM token WHERE token_hash = ?", (_hash(secret),))
+    return None if row is None else (str(row["name"]), str(row["role"]), areas_.read(row["areas"]))
 
 
 def _hash(secret: str) -> str:

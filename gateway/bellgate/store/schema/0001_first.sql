@@ -9,6 +9,11 @@ CREATE TABLE bell (
     kind         TEXT NOT NULL,
     name         TEXT NOT NULL,
     address      TEXT NOT NULL,
+    floor        TEXT NOT NULL DEFAULT '',
+    entrance     TEXT NOT NULL DEFAULT '',   -- which door, its code, where the key is
+    approach     TEXT NOT NULL DEFAULT '',   -- what whoever goes there must know: "siren off, back door, dog"
+    confirmed_ms INTEGER,                    -- when a person found address and position right; null: never
+    confirmed_by TEXT,
     lat          REAL,
     lon          REAL,
     key          BLOB NOT NULL,
@@ -17,6 +22,13 @@ CREATE TABLE bell (
     state        TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'revoked')),
     enrolled_ms  INTEGER NOT NULL,
     revision     INTEGER NOT NULL            -- rises with every change of any bell: the broker's permissions follow it
+);
+
+-- Whose bell it is: an owner sees these and no others.
+CREATE TABLE bell_owner (
+    bell_id  TEXT NOT NULL REFERENCES bell (bell_id),
+    operator TEXT NOT NULL,
+    PRIMARY KEY (operator, bell_id)
 );
 
 -- What is known of a bell's life: the newest heartbeat.
@@ -195,9 +207,25 @@ CREATE TABLE legal_hold (
 CREATE TABLE operator (
     name          TEXT PRIMARY KEY,
     role          TEXT NOT NULL,
+    areas         TEXT NOT NULL DEFAULT '[]', -- JSON list of sites, "seongsu-*" among them; empty: all
     password_hash TEXT NOT NULL,             -- argon2id
-    created_ms    INTEGER NOT NULL
+    created_ms    INTEGER NOT NULL,
+    disabled_ms   INTEGER,                   -- since when the person may not sign in; null: may
+    totp_secret   TEXT,                      -- base32; null: no second factor by an authenticator
+    totp_pending  TEXT,                      -- a secret that was shown and not yet confirmed by a code
+    totp_step     INTEGER NOT NULL DEFAULT 0 -- the newest 30 s step whose code was used: none works twice
 );
+-- A key of a person's phone, computer or security token (WebAuthn); its private half never leaves that device.
+CREATE TABLE passkey (
+    credential_id TEXT PRIMARY KEY,          -- base64url
+    operator      TEXT NOT NULL REFERENCES operator (name),
+    public_key    TEXT NOT NULL,             -- COSE, base64url
+    sign_count    INTEGER NOT NULL,
+    label         TEXT NOT NULL,
+    created_ms    INTEGER NOT NULL,
+    used_ms       INTEGER
+);
+CREATE INDEX passkey_operator ON passkey (operator);
 CREATE TABLE session (
     token_hash   TEXT PRIMARY KEY,           -- SHA-256, hex: the token itself is only in the browser
     operator     TEXT NOT NULL REFERENCES operator (name),
@@ -209,8 +237,25 @@ CREATE TABLE token (
     token_hash TEXT PRIMARY KEY,
     name       TEXT NOT NULL,
     role       TEXT NOT NULL,
+    areas      TEXT NOT NULL DEFAULT '[]',
     created_ms INTEGER NOT NULL
 );
+
+-- A console in somebody's watch. It is attended only as long as its page proves it: see core/attendance.py.
+CREATE TABLE desk (
+    id           TEXT PRIMARY KEY,           -- random; known to its page alone
+    operator     TEXT NOT NULL,
+    console      TEXT NOT NULL,              -- which page, for people: "page-1f3a"
+    areas        TEXT NOT NULL,              -- the operator's
+    condition    TEXT NOT NULL,              -- begun, attended, deaf, absent, silent or ended
+    begun_ms     INTEGER NOT NULL,
+    heard_ms     INTEGER,                    -- when the person said that the sound is heard
+    proved_ms    INTEGER NOT NULL,           -- the newest proof of the page
+    signed_ms    INTEGER NOT NULL,           -- the newest sign of the person
+    audio_ms     INTEGER NOT NULL DEFAULT 0, -- where its audio clock stood then
+    ended_ms     INTEGER
+);
+CREATE INDEX desk_open ON desk (operator) WHERE ended_ms IS NULL;
 
 -- The gateways that share this database: one, or several on a PostgreSQL. What a killed one held, another takes over.
 CREATE TABLE gateway (

@@ -1,12 +1,14 @@
 // The dispatcher's page: joins the stream, the cards, the sound and the keys.
 
-import { get, post } from "./api.js";
+import { get, post } from "../common/api.js";
+import { lineText, make, whatText } from "../common/elements.js";
+import { RIGHTS, frame, me } from "../common/frame.js";
+import { Live } from "../common/live.js";
+import { clock, has, span, t } from "../common/texts.js";
 import { Board } from "./board.js";
-import { ACTIONS, lineText, make, unattended, whatText } from "./card.js";
+import { ACTIONS, unattended } from "./card.js";
 import { anyOpen, askDisposition, askText } from "./dialogs.js";
-import { Live } from "./live.js";
 import { Sound } from "./sound.js";
-import { clock, has, language, span, t, use } from "./texts.js";
 import { Watch } from "./watch.js";
 
 const TICK_MS = 250;
@@ -15,10 +17,8 @@ const REMIND_EVERY_MS = 5_000;
 const RECENTLY_CLOSED = 5;
 
 const byId = (id) => document.getElementById(id);
-const { me, rights, actions } = document.body.dataset;
 // From the gateway's own table: {handling: [action, …]}.
-const POSSIBLE = JSON.parse(actions);
-const RIGHTS = new Set(rights.split(" "));
+const POSSIBLE = JSON.parse(document.body.dataset.actions);
 
 const sound = new Sound();
 const troubles = new Map();
@@ -217,8 +217,7 @@ function drawCounts() {
   byId("open-count").textContent = open;
   byId("test-count").textContent = board.tests.length;
   byId("no-test").hidden = board.tests.length > 0;
-  byId("calm").hidden = open > 0 || !live.greeted || !RIGHTS.has("read");
-  byId("no-right").hidden = RIGHTS.has("read");
+  byId("calm").hidden = open > 0 || !live.greeted;
   document.title = waiting ? t("title.waiting", { n: waiting, brand: t("brand") }) : t("brand");
 }
 
@@ -228,7 +227,6 @@ function signedOut() {
 }
 
 function drawLink() {
-  if (!RIGHTS.has("read")) return;
   const over = "signedOut" in document.body.dataset;
   const state = over ? "over" : live.fresh ? "fresh" : live.silent_ms < 8_000 ? "connecting" : "lost";
   document.body.dataset.link = state;
@@ -280,12 +278,8 @@ function byKey(event) {
   event.preventDefault();
 }
 
-async function switchLanguage() {
-  const button = byId("language");
-  const wanted = button.dataset.next;
-  await use(wanted);
-  document.cookie = `language=${wanted}; path=/; max-age=31536000; samesite=strict`;
-  labelLanguage();
+// Everything anew, in the language that is chosen now.
+function draw() {
   drawLink();
   watch.draw();
   for (const card of board.cards.values()) {
@@ -297,26 +291,9 @@ async function switchLanguage() {
   drawCounts();
 }
 
-function labelLanguage() {
-  const button = byId("language");
-  button.dataset.next = language === "ko" ? "en" : "ko";
-  button.lang = button.dataset.next;
-  button.textContent = t(`language.${button.dataset.next}`);
-}
-
-byId("language").addEventListener("click", switchLanguage);
-byId("sign-out").addEventListener("click", async () => {
-  const { status } = await post("/sign-out");
-  if (status !== 0) location.assign("/sign-in");
-});
 addEventListener("keydown", byKey);
 
-await use(language);
-labelLanguage();
-watch.draw();
-drawCounts();
-if (RIGHTS.has("read")) {
-  live.open();
-  setInterval(tick, TICK_MS);
-}
+await frame(draw);
+live.open();
+setInterval(tick, TICK_MS);
 tick();

@@ -1,8 +1,8 @@
 // The watch: a person pressed start, heard the tone and said so. Only then may this page claim that it presented an
 // incident; and only for a card that is drawn, in a visible page, with the sound running and the stream fresh.
 
-import { post } from "./api.js";
-import { t } from "./texts.js";
+import { post } from "../common/api.js";
+import { t } from "../common/texts.js";
 
 // After a failure, and not at each tick.
 const AGAIN_MS = 2_000;

@@ -1,0 +1,25 @@
+"""The JSON API under /api/v1, one module a subject.
+
+incidents   reading them, and what people decide about them
+stream      live changes
+lists       bells, troubles, the clock, who asks
+models      the shapes of requests and answers
+answers     what every path may answer besides
+"""
+
+from fastapi import APIRouter
+
+from bellgate.console.access import Access
+from bellgate.console.api import incidents, lists, stream
+from bellgate.console.api.answers import ERRORS
+from bellgate.console.deps import Deps
+
+PARTS = (incidents, lists, stream)
+
+
+def router(deps: Deps, access: Access) -> APIRouter:
+    """Every path of the API."""
+    api = APIRouter(prefix="/api/v1", responses=ERRORS)
+    for part in PARTS:
+        part.add(api, deps, access)
+    return api
