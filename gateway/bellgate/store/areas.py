@@ -1,4 +1,7 @@
-"""Which sites somebody may see. An area is a site ("seongsu-012") or a beginning with a star ("seongsu-*"); none: all."""
+"""Which sites somebody may see.
+
+An area is a site ("seongsu-012") or a beginning with a star ("seongsu-*"); none at all means everywhere.
+"""
 
 import json
 import re

@@ -4,6 +4,7 @@ A case outside the areas of whoever asks does not exist for them.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -25,7 +26,7 @@ from bellgate.console.deps import Deps
 from bellgate.console.refusal import Refused
 from bellgate.core.incident import Command, Presented
 from bellgate.errors import UnknownIncident
-from bellgate.store import incidents
+from bellgate.store import Tx, incidents
 
 SIMPLE_COMMANDS = {
     "acknowledge": "Take it on: others see who, and it stops sounding. Without dispatch it sounds again after 180 s."
@@ -49,9 +50,13 @@ async def _seen(deps: Deps, principal: Principal, *numbers: int) -> None:
     if not principal.areas:
         return
     for number in numbers:
-        site = await deps.store.read(lambda tx, number=number: incidents.site(tx, number))
+        site = await deps.store.read(partial(_site, number))
         if site is None or not principal.sees(site):
             raise UnknownIncident(f"there is no incident {number}")
+
+
+def _site(number: int, tx: Tx) -> str | None:
+    return incidents.site(tx, number)
 
 
 def _reading(api: APIRouter, deps: Deps, access: Access) -> None:
