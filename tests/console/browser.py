@@ -70,12 +70,12 @@ class Dispatcher:
         self.page.click("form button")
         self.page.wait_for_selector("body[data-link=fresh]")
 
-    def enter(self, desk: Desk, name: str) -> None:
+    def enter(self, desk: Desk, name: str, path: str = "/") -> None:
         """As after a sign-in, which takes a second."""
         cookie = desk.session(name)["Cookie"].partition("=")[2]
         self.context.add_cookies([{"name": "ansimbell", "value": cookie, "url": self.url}])
-        self.page.goto("/")
-        self.page.wait_for_selector("body[data-link=fresh]")
+        self.page.goto(path)
+        self.page.wait_for_selector("body[data-drawn]")
 
     def start_watch(self) -> None:
         self.page.click("#watch-start")
@@ -88,3 +88,8 @@ class Dispatcher:
     def key(self, *codes: str) -> None:
         for code in codes:
             self.page.keyboard.press(code)
+
+
+def text(found: Any) -> str:
+    """What a person reads there, on one line."""
+    return " ".join(found.inner_text().split())

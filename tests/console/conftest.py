@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from browser import Dispatcher, chromium, launched
 from desk import Desk
 
 from bellgate.store import people
@@ -31,3 +33,27 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     made = Desk(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with launched(chromium()) as running:
+        yield running
+
+
+@pytest.fixture
+def url(desk: Desk) -> Iterator[str]:
+    with desk.served() as served:
+        yield served
+        desk.hub.close()
+
+
+@pytest.fixture
+def dispatcher(desk: Desk, url: str, browser: Any) -> Iterator[Dispatcher]:
+    """김하늘, signed in, in Korean; the watch has not begun."""
+    desk.operator()
+    person = Dispatcher(browser, url)
+    person.enter(desk, "김하늘")
+    yield person
+    person.context.close()
+    assert not person.complaints

@@ -207,3 +207,8 @@ def csrf_of(page: str) -> str:
     found = re.search(r'data-csrf="([^"]+)"', page)
     assert found
     return found.group(1)
+
+
+def stages(desk: Desk, incident: int) -> list[str]:
+    """What the receipts of its signals have said, in their order."""
+    return [signal["stage"] for signal in desk.view(incident)["signals"]]

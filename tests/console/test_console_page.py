@@ -2,46 +2,13 @@
 
 import socket
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import Dispatcher, chromium, launched
-from desk import Desk, until
+from browser import Dispatcher, text
+from desk import Desk, stages, until
 
 EVIL = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched(chromium()) as running:
-        yield running
-
-
-@pytest.fixture
-def url(desk: Desk) -> Iterator[str]:
-    with desk.served() as served:
-        yield served
-        desk.hub.close()
-
-
-@pytest.fixture
-def dispatcher(desk: Desk, url: str, browser: Any) -> Iterator[Dispatcher]:
-    """김하늘, signed in, in Korean; the watch has not begun."""
-    desk.operator()
-    person = Dispatcher(browser, url)
-    person.enter(desk, "김하늘")
-    yield person
-    person.context.close()
-    assert not person.complaints
-
-
-def text(found: Any) -> str:
-    return " ".join(found.inner_text().split())
-
-
-def stages(desk: Desk, incident: int) -> list[str]:
-    return [signal["stage"] for signal in desk.view(incident)["signals"]]
 
 
 def test_sign_in_by_form_and_out_again(desk: Desk, url: str, browser: Any):

@@ -53,6 +53,7 @@ function snapshot(data) {
   if (board.anyUnattended) ring();
   drawTroubles();
   drawCounts();
+  document.body.dataset.drawn = "true"; // everything that was there when the page opened
 }
 
 function changed({ change, incident, sound: sounds }) {

@@ -1,0 +1,21 @@
+"""What axe-core finds wrong with a page as it stands: WCAG 2.2 A and AA, and axe's own best practices."""
+
+from typing import Any
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def violations(page: Any) -> list[str]:
+    """One line a fault: the rule, and the first elements that break it."""
+    from axe_playwright_python.base import AXE_SCRIPT
+
+    page.evaluate(AXE_SCRIPT)
+    found = page.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)
+    return [
+        f"{fault['id']} ({fault['impact']}): {fault['help']}: " + "; ".join(_where(node) for node in fault["nodes"][:3])
+        for fault in found["violations"]
+    ]
+
+
+def _where(node: dict[str, Any]) -> str:
+    return f"{node['target']} {node['html'][:150]} {node['failureSummary'][:250]}"
