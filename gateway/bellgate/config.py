@@ -53,6 +53,7 @@ class ConsoleSection(Section):
     """[console]"""
 
     listen: Listen = "127.0.0.1:8080"
+    sign_within_min: Annotated[int, Field(ge=1, le=240)] = 20
 
     @property
     def host(self) -> str:

@@ -219,6 +219,7 @@ class Engine:
             await self._pipeline.trouble("no_escalation", f"incident {number}", {"incident": number})
         if await self._store.read(troubles.of_the_gone):
             await self._pipeline.drop_troubles(troubles.of_the_gone)
+        await self._pipeline.check_consoles()
         await asyncio.to_thread(self._clock.look)
         adrift = self._clock.synchronised() is False
         await self._say("clock_unsynchronised", "clock", {} if adrift else None, again=False)

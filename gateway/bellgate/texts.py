@@ -39,4 +39,6 @@ def trouble(language: str, kind: str, subject: str, values: Mapping[str, str | i
     key = f"trouble_detail.{kind}"
     line = known.get(key, "{reason}" if "reason" in values else "")
     places = {"subject": subject, **values}
+    if f"why.{values.get('why')}" in known:
+        places["why"] = known[f"why.{values['why']}"]
     return _PLACE.sub(lambda place: str(places.get(place[1], place[0])), line)

@@ -32,7 +32,14 @@ PATHS = {
     ("POST", "/api/v1/incidents/1/merge", "into"): "command",
     ("POST", "/api/v1/incidents/1/note", "text"): "command",
     ("POST", "/api/v1/incidents/1/presented", "presented"): "present",
+    ("GET", "/api/v1/desks", None): "read",
+    ("POST", "/api/v1/desks/begin", "console"): "present",
+    ("POST", "/api/v1/desks/heard", "heard"): "present",
+    ("POST", "/api/v1/desks/proof", "proof"): "present",
+    ("POST", "/api/v1/desks/end", "desk"): "present",
 }
+DESK = {"desk": "0" * 32}
+PROOF = DESK | {"heartbeat_ms": 1, "audio_ms": 1, "visible": True, "signed_ago_ms": 0}
 BODIES = {
     None: None,
     "version": COMMAND,
@@ -41,6 +48,10 @@ BODIES = {
     "into": COMMAND | {"into": 2},
     "text": COMMAND | {"text": "문 앞에 개가 있음"},
     "presented": {"console": "page-1", "up_to_signal": 1, "sounding": True},
+    "console": {"console": "page-1"},
+    "heard": DESK | {"heard": True, "proof": PROOF},
+    "proof": PROOF,
+    "desk": DESK,
 }
 
 

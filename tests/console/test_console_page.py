@@ -1,10 +1,8 @@
 """A dispatcher in a real Chromium: the watch begins with a sound that a person heard, and the page never pretends."""
 
-import socket
 import threading
 from typing import Any
 
-import pytest
 from browser import Dispatcher, text
 from desk import Desk, stages, until
 
@@ -79,53 +77,6 @@ def test_a_press_is_seen_heard_and_handled_by_key_alone(desk: Desk, dispatcher: 
     page.locator("#closed button").click()
     card.wait_for()
     assert desk.view(incident)["handling"] == "acknowledged"
-
-
-def test_without_the_watch_nothing_counts_as_presented(desk: Desk, dispatcher: Dispatcher):
-    page = dispatcher.page
-    assert text(page.locator("#watch-title")) == "소리가 꺼져 있습니다"
-    bar = page.locator("#watch").bounding_box()
-    assert bar["width"] == page.viewport_size["width"]
-    incident = desk.press(desk.enrol())
-    dispatcher.card(incident).wait_for()
-    page.click("#watch-start")
-    page.wait_for_selector("#watch-heard:not([hidden])")
-    page.click("#heard-no")
-    assert text(page.locator("#watch-title")) == "소리가 나지 않는 화면입니다"
-    page.wait_for_timeout(1_000)  # several ticks of the page, in which it could have claimed it
-    assert stages(desk, incident) == ["stored"]
-    dispatcher.start_watch()
-    until(lambda: stages(desk, incident) == ["presented"], "presented once the watch began")
-
-
-def test_a_page_whose_sound_stops_says_so_and_presents_no_more(desk: Desk, dispatcher: Dispatcher):
-    page = dispatcher.page
-    page.evaluate(
-        "() => { const resume = AudioContext.prototype.resume;"
-        "AudioContext.prototype.resume = function () { window.context = this; return resume.call(this); } }"
-    )
-    dispatcher.start_watch()
-    page.evaluate("window.context.suspend()")
-    page.wait_for_selector("body[data-watch=stopped]")
-    assert text(page.locator("#watch-title")) == "소리가 멈췄습니다"
-    incident = desk.press(desk.enrol())
-    dispatcher.card(incident).wait_for()
-    page.wait_for_timeout(1_000)
-    assert stages(desk, incident) == ["stored"]
-    dispatcher.start_watch()
-    until(lambda: stages(desk, incident) == ["presented"], "presented once the sound runs again")
-
-
-def test_a_hidden_page_presents_nothing(desk: Desk, dispatcher: Dispatcher):
-    page = dispatcher.page
-    dispatcher.start_watch()
-    page.evaluate("Object.defineProperty(document, 'visibilityState', {get: () => window.seen ?? 'hidden'})")
-    incident = desk.press(desk.enrol())
-    dispatcher.card(incident).wait_for()
-    page.wait_for_timeout(1_000)
-    assert stages(desk, incident) == ["stored"]
-    page.evaluate("window.seen = 'visible'")
-    until(lambda: stages(desk, incident) == ["presented"], "presented once somebody can see it")
 
 
 def test_a_colleague_was_faster_and_the_page_says_who(desk: Desk, dispatcher: Dispatcher):
@@ -275,79 +226,6 @@ def test_text_from_a_bell_or_a_person_is_never_markup(desk: Desk, dispatcher: Di
     assert card.locator("img, script").count() == 0
     assert text(card.locator(".name")) == EVIL
     assert "owned" not in dispatcher.page.title()
-
-
-class Cut:
-    """A pipe between browser and gateway that falls silent without closing anything, as a pulled cable does."""
-
-    def __init__(self, url: str) -> None:
-        self._to = ("127.0.0.1", int(url.rpartition(":")[2]))
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.flows = threading.Event()
-        self.flows.set()
-        self._sockets: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(self._to)
-            except OSError:
-                return
-            self._sockets += [near, far]
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
-
-    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while data := source.recv(65_536):
-                self.flows.wait()
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
-
-    def close(self) -> None:
-        self.flows.set()
-        for each in [self._listener, *self._sockets]:
-            each.close()
-
-
-def test_a_stream_that_falls_silent_turns_the_page_red_and_it_recovers(desk: Desk, url: str, browser: Any):
-    desk.operator()
-    cut = Cut(url)
-    person = Dispatcher(browser, cut.url)
-    person.enter(desk, "김하늘")
-    person.start_watch()
-    page = person.page
-    assert page.locator("#link-lost").is_hidden()
-    cut.flows.clear()
-    incident = desk.press(desk.enrol())
-    page.wait_for_selector("body[data-link=lost]", timeout=12_000)
-    lost = page.locator("#link-lost")
-    assert text(lost.locator("strong")) == "게이트웨이와 연결이 끊겼습니다"
-    assert lost.bounding_box()["width"] == page.viewport_size["width"]
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(179, 18, 27)"
-    assert stages(desk, incident) == ["stored"]
-    cut.flows.set()
-    page.wait_for_selector("body[data-link=fresh]")
-    person.card(incident).wait_for()
-    until(lambda: stages(desk, incident) == ["presented"], "what was missed is there, and presented")
-    person.context.close()
-    cut.close()
-    assert not person.complaints
-
-
-def test_an_expired_session_is_said_in_red(desk: Desk, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch):
-    page = dispatcher.page
-    monkeypatch.setattr("bellgate.console.live.HEARTBEAT_S", 0.3)  # asked at each heartbeat
-    desk.store.write_now(lambda tx: tx.run("DELETE FROM session"))
-    page.wait_for_selector("body[data-link=over]", timeout=12_000)
-    assert text(page.locator("#lost-title")) == "로그인 만료"
-    page.click("#lost-sign-in")
-    page.wait_for_selector("#password")
 
 
 def test_the_page_fits_a_phone_and_200_percent(desk: Desk, url: str, browser: Any):

@@ -105,6 +105,11 @@ class AnswerStages:
     """Send the bell the present stage of each of its events whose incident is open."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unattended:
+    """This console can't be counted on any more: whoever comes next is told of every case that it alone showed."""
+
+
 Effect = (
     Climb
     | Record
@@ -119,4 +124,5 @@ Effect = (
     | ClearTrouble
     | NoteLoss
     | AnswerStages
+    | Unattended
 )

@@ -61,6 +61,16 @@ def step(incident: Incident, policy: Policy, now_ms: int) -> tuple[Incident, tup
     return _carry_out(incident, policy, now_ms, at_once=False)
 
 
+def hurry(incident: Incident, policy: Policy, now_ms: int) -> tuple[Incident, tuple[Effect, ...]]:
+    """Whoever showed it is gone: the next step that somebody waits for takes its turn now, not at its time."""
+    last = len(policy.steps) - 1
+    first = min(incident.escalation_step, last)
+    waits = (n for n in range(first, last + 1) if incident.handling in CONDITIONS[policy.steps[n].when])
+    number = next(waits, last)
+    from_ms = min(incident.escalation_from_ms, now_ms - policy.steps[number].after_ms)
+    return incident.changed(escalation_from_ms=from_ms), (SetDue("escalation", now_ms),)
+
+
 def held(incident: Incident, policy: Policy) -> tuple[Effect, ...]:
     """Somebody took the incident: escalation ends, unless the policy goes on until help is dispatched."""
     return () if _may_come(incident, policy, incident.escalation_step) else (ClearDue("escalation"),)

@@ -174,10 +174,14 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """An attended console rendered the incident up to this signal, with its sound running."""
+    """An attended console rendered the incident up to this signal, with its sound running.
+
+    desk: whose watch it is, to be looked up; None: a program vouches for it.
+    """
 
     console: str
     up_to_signal: int
+    desk: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

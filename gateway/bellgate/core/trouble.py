@@ -62,6 +62,9 @@ KINDS: dict[str, Kind] = {
     "receiver_clock": Kind(of_target=True),
     "sounder_fault": Kind(of_target=True),
     "delivery_dead": Kind(expires_ms=24 * _H, of_target=True),
+    # The consoles
+    "console_silent": Kind(),
+    "console_unattended": Kind(10 * _S),  # a change of watch takes a moment
     # The engine
     "late_due": Kind(clear_after_ms=60 * _S),
     "due_failed": Kind(expires_ms=1 * _H),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bellgate.core import escalation, handling, supervision
 from bellgate.core import incident as incident_core
+from bellgate.core.attendance import ATTENDED
 from bellgate.core.correlation import HOME_KINDS, folds_by
 from bellgate.core.effect import (
     AnswerStages,
@@ -29,7 +30,7 @@ from bellgate.errors import NotAllowed
 from bellgate.pipeline.outbox import Outbox
 from bellgate.pipeline.settings import Address, After, Receipt, Settings
 from bellgate.pipeline.trouble_list import TroubleList
-from bellgate.store import audit, bells, deliveries, dues, incidents, signals
+from bellgate.store import audit, bells, deliveries, desks, dues, incidents, signals
 from bellgate.store.base import Row, Tx
 from bellgate.store.bells import Bell
 from bellgate.store.troubles import Said
@@ -63,7 +64,7 @@ class Carrier:
         state, effects = handling.step(before, incident_core.Arrived(signal), self.now_ms)
         state, effects = self._outgrown(bell, before, state, effects)
         state = self._settle(bell, before, state, effects, signal)
-        self._announce(state, "opened" if opens else "joined")
+        self.announce(state, "opened" if opens else "joined")
         return state
 
     def command(self, incident_id: int, given: incident_core.Command) -> None:
@@ -74,7 +75,7 @@ class Carrier:
             raise NotAllowed(f"bell {bell.bell_id} has the open incident {other.id}: handle that one")
         if given.action == "merge":
             self._merge(before, given)
-        self._announce(self._settle(bell, before, state, effects), given.action)
+        self.announce(self._settle(bell, before, state, effects), given.action)
 
     def _merge(self, merged: Incident, given: incident_core.Command) -> None:
         """The other half of a merge: the incident that goes on takes the signals over."""
@@ -84,17 +85,21 @@ class Carrier:
         state, effects = self._outgrown(bell, before, state, effects)
         signals.move(self.tx, merged.id, state.id)
         incidents.move_merged(self.tx, merged.id, state.id)
-        self._announce(self._settle(bell, before, state, effects), "absorbed")
+        self.announce(self._settle(bell, before, state, effects), "absorbed")
 
     def presented(self, incident_id: int, given: incident_core.Presented) -> None:
         """An attended console showed the incident. Raises CommandRefused and its kinds."""
+        if given.desk is not None:
+            desk = desks.get(self.tx, given.desk)
+            if desk is None or desk.condition != ATTENDED:
+                raise NotAllowed(f"{given.console} is not attended: what it shows has not been presented to anybody")
         before, bell = self._load(incident_id)
         screens = [one.name for one in self.settings.addresses if one.on_screen]
         deliveries.displayed(self.tx, incident_id, screens, given.up_to_signal, self.now_ms)
         state, effects = handling.step(before, given, self.now_ms)
         state = self._settle(bell, before, state, effects)
         if state is not before or self.after.receipts:
-            self._announce(state, "presented")
+            self.announce(state, "presented")
 
     def fire(self, due: dues.Due) -> None:
         """One due row, already removed."""
@@ -104,13 +109,13 @@ class Carrier:
                 state, effects = escalation.step(before, self._plan(before, bell), self.now_ms)
                 state = self._settle(bell, before, state, effects)
                 if any(isinstance(effect, Notify) for effect in effects):
-                    self._announce(state, "escalated")
+                    self.announce(state, "escalated")
             case "lease":
                 before, bell = self._load(int(due.subject))
                 state, effects = handling.step(before, incident_core.LeaseExpired(), self.now_ms)
                 state = self._settle(bell, before, state, effects)
                 if effects:
-                    self._announce(state, "acknowledgement_expired")
+                    self.announce(state, "acknowledgement_expired")
             case "supervision":
                 self._silence(due.subject)
             case "trouble":
@@ -140,9 +145,9 @@ class Carrier:
         """Tell the bell, after the commit."""
         self.after.receipts.append(Receipt(bell, boot, seq, stage, self.now_ms, reason))
 
-    def raise_trouble(self, kind: str, subject: str, said: Said) -> None:
-        """Raise the line, or count it again. said: the values in its text, or a reason."""
-        self._list.raise_(kind, subject, said)
+    def raise_trouble(self, kind: str, subject: str, said: Said, *, ongoing: bool = False) -> None:
+        """Raise the line, or count it again unless it is only ongoing. said: the values in its text, or a reason."""
+        self._list.raise_(kind, subject, said, ongoing=ongoing)
 
     def clear_trouble(self, kind: str, subject: str) -> None:
         """It is over, if there is such a line."""
@@ -182,7 +187,12 @@ class Carrier:
         name = state.policy
         if not self.settings.roster.knows(name):
             name = self.settings.roster.choose(bell.site, bell.kind, state.what)
-        return self.settings.plan(name, self.now_ms, state.test)
+        watched = not self.settings.has_screens or desks.watched(self.tx, bell.site)
+        return self.settings.plan(name, self.now_ms, state.test, watched)
+
+    def plan_of(self, state: Incident) -> Policy:
+        """The policy of a case with whoever is there now."""
+        return self._plan(state, self._bell(state.bell_id))
 
     def _who_hears(self, bell: Bell, state: Incident, effects: Iterable[Effect]) -> list[Address]:
         """Whom a new signal is told: whoever knows of the incident, and whoever is on duty for its first step."""
@@ -261,9 +271,9 @@ class Carrier:
                 case _:
                     raise TypeError(f"not an effect of an incident: {effect}")
         if records:
-            self._write_down(records)
+            self.write_down(records)
 
-    def _write_down(self, records: list[audit.Entry]) -> None:
+    def write_down(self, records: list[audit.Entry]) -> None:
         """Into the record; a record that takes nothing is trouble, and holds up no alarm."""
         # A full disk has ended the whole transaction: then this raises, and the alarm is tried again.
         error = self.tx.attempt(lambda: audit.append_all(self.tx, records))
@@ -272,7 +282,8 @@ class Carrier:
             acts = ", ".join(record.act for record in records)
             self.raise_trouble("record_failing", "record", {"acts": acts, "reason": str(error)})
 
-    def _announce(self, state: Incident, change: str) -> None:
+    def announce(self, state: Incident, change: str) -> None:
+        """Tell the consoles, after the commit."""
         self.after.events.append(
             {
                 "type": "incident",

@@ -17,9 +17,11 @@ import structlog
 
 from bellgate import log
 from bellgate.config import Config
+from bellgate.core.attendance import LAPSED, UNSIGNED, Desk
 from bellgate.core.incident import Command, Presented
 from bellgate.errors import DiskFault, StoreBusy, StoreError
 from bellgate.pipeline import intake, news
+from bellgate.pipeline.attendance import Attendance
 from bellgate.pipeline.carry import Carrier
 from bellgate.pipeline.emergency import Emergency
 from bellgate.pipeline.settings import After, Inbound, Settings
@@ -264,7 +266,21 @@ class Pipeline:
         """An attended console showed the incident; the detail view afterwards. Raises like `command`."""
         return await self._transact(lambda carrier: carrier.presented(incident_id, given), partial(_view, incident_id))
 
+    async def watch(self, job: Callable[[Attendance], Desk]) -> Desk:
+        """What a console or its person says of the watch; the watch afterwards. Raises NotAllowed, StoreError."""
+        kept: list[Desk] = []
+
+        def carry(carrier: Carrier) -> None:
+            kept[:] = [job(Attendance(carrier))]
+
+        return await self._transact(carry, lambda _: kept[0])
+
     # The engine
+
+    async def check_consoles(self) -> None:
+        """Raise or clear that nobody attends a console. Raises StoreError."""
+        if self._settings.has_screens:
+            await self._transact(lambda carrier: Attendance(carrier).check(), lambda _: None)
 
     async def fire(self, due: Due) -> None:
         """Carry out one due row, unless it was moved or removed since it was taken. Raises StoreError."""
@@ -374,7 +390,11 @@ def _view(incident_id: int, tx: Tx) -> dict[str, Any]:
 
 
 def _fire(carrier: Carrier, due: Due) -> None:
-    if dues.finish(carrier.tx, due):
+    if not dues.finish(carrier.tx, due):
+        return
+    if due.kind in (LAPSED, UNSIGNED):
+        Attendance(carrier).due(due.kind, due.subject)
+    else:
         carrier.fire(due)
 
 

@@ -46,6 +46,7 @@ class Settings:
     gateway_id: str
     roster: Roster
     addresses: tuple[Address, ...]
+    sign_within_ms: int = 1_200_000
 
     @classmethod
     def of(cls, config: Config) -> "Settings":
@@ -56,6 +57,7 @@ class Settings:
             addresses=tuple(
                 Address(one.name, one.kind == "console", one.test, one.takes, one.told_once) for one in config.targets
             ),
+            sign_within_ms=config.console.sign_within_min * 60_000,
         )
 
     def is_everyone(self, names: set[str]) -> bool:
@@ -73,17 +75,26 @@ class Settings:
         for rule in self.roster.rules:
             self.roster.plan(rule.name, at_ms)
 
-    def plan(self, name: str, at_ms: int, test: bool) -> Policy:
+    @property
+    def has_screens(self) -> bool:
+        """True if a console of this gateway is among the targets."""
+        return any(one.on_screen for one in self.addresses)
+
+    def plan(self, name: str, at_ms: int, test: bool, watched: bool = True) -> Policy:
         """The policy of that name with whoever is on duty now. For a test, a step without targets that take tests
-        is one that nobody attends."""
+        is one that nobody attends; and so is one of consoles alone while no console is watched."""
         policy = self.roster.plan(name, at_ms)
-        if not test:
+        if not test and watched:
             return policy
-        steps = tuple(
-            replace(one, targets=tuple(address.name for address in self.route(one.targets, test)))
-            for one in policy.steps
+        return replace(
+            policy, steps=tuple(replace(one, targets=self._there(one.targets, test, watched)) for one in policy.steps)
         )
-        return replace(policy, steps=steps)
+
+    def _there(self, names: tuple[str, ...], test: bool, watched: bool) -> tuple[str, ...]:
+        there = self.route(names, test)
+        if not watched and all(one.on_screen for one in there):
+            return ()
+        return tuple(one.name for one in there) if test else names
 
 
 @dataclass(frozen=True, slots=True)

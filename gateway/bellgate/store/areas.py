@@ -21,6 +21,15 @@ def sees(areas: Areas, site: str) -> bool:
     return not areas or any(fnmatchcase(site, area) for area in areas)
 
 
+def overlap(one: Areas, other: Areas) -> bool:
+    """May a site lie in both?"""
+    return (
+        not one
+        or not other
+        or any(fnmatchcase(a.rstrip("*"), b) or fnmatchcase(b.rstrip("*"), a) for a in one for b in other)
+    )
+
+
 def condition(areas: Areas, column: str) -> tuple[str, list[str]]:
     """SQL that is true for rows whose `column` is a site in these areas, and its values."""
     if not areas:

@@ -91,6 +91,9 @@ def shift(tx: Tx, by_ms: int) -> None:
         "WHERE handling <> 'closed'",
         (by_ms, by_ms),
     )
+    tx.put(
+        "UPDATE desk SET proved_ms = proved_ms + ?, signed_ms = signed_ms + ? WHERE ended_ms IS NULL", (by_ms, by_ms)
+    )
     tx.put("UPDATE presence SET last_seen_ms = last_seen_ms + ?", (by_ms,))
     tx.put(
         "UPDATE delivery SET due_ms = due_ms + ?, "

@@ -127,6 +127,11 @@ def view(tx: Tx, incident_id: int) -> dict[str, Any] | None:
     return shown
 
 
+def all_open(tx: Tx) -> list[Incident]:
+    """Every open case, the oldest first."""
+    return [_incident(row) for row in tx.all(f"{_SELECT} WHERE handling <> 'closed' ORDER BY id")]
+
+
 def site(tx: Tx, incident_id: int) -> str | None:
     """Where it is, or None if there is no such case."""
     row = tx.one("SELECT site FROM incident WHERE id = ?", (incident_id,))

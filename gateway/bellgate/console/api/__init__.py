@@ -10,11 +10,11 @@ answers     what every path may answer besides
 from fastapi import APIRouter
 
 from bellgate.console.access import Access
-from bellgate.console.api import incidents, lists, stream
+from bellgate.console.api import desks, incidents, lists, stream
 from bellgate.console.api.answers import ERRORS
 from bellgate.console.deps import Deps
 
-PARTS = (incidents, lists, stream)
+PARTS = (incidents, desks, lists, stream)
 
 
 def router(deps: Deps, access: Access) -> APIRouter:

@@ -25,3 +25,6 @@ CONFLICT: dict[int | str, dict[str, Any]] = {
         "else holds it. Either way `incident` is how it stands now.",
     }
 }
+REFUSED: dict[int | str, dict[str, Any]] = {
+    409: {"model": ErrorAnswer, "description": "`not_allowed`: not now; the message says why, and what to do."}
+}

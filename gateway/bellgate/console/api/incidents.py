@@ -153,6 +153,7 @@ def _commands(api: APIRouter, deps: Deps, access: Access) -> None:
     ) -> dict[str, Any]:
         """A console showed it to a person, with its sound running; the bell's lamp says so. Needs no version."""
         await _seen(deps, principal, incident_id)
-        return await deps.pipeline.present(
-            incident_id, Presented(f"{principal.name} on {given.console}", given.up_to_signal)
-        )
+        if principal.csrf is not None and given.desk is None:
+            raise Refused(422, "invalid", "desk: a browser says in whose watch it showed the incident")
+        console = f"{principal.name} on {given.console}"
+        return await deps.pipeline.present(incident_id, Presented(console, given.up_to_signal, given.desk))

@@ -11,6 +11,7 @@ INT_MAX = 2**63 - 1
 Disposition = Literal["genuine", "accidental", "prank", "device_fault", "test", "duplicate", "nobody_found"]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NOTE_MAX_CHARS)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+Secret = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ._-]{1,64}$")]
 
 
@@ -58,7 +59,57 @@ class PresentedOn(Given):
 
     console: Label = Field(description="Which console, for the record.")
     up_to_signal: int = Field(ge=1, le=INT_MAX, description="`last_signal` of the incident as it was rendered.")
+    desk: Secret | None = Field(None, description="The watch; a browser must name it, and it must be attended.")
     sounding: Literal[True] = Field(description="A console whose sound does not run has not presented anything.")
+
+
+class WhichWatch(Given):
+    """One watch."""
+
+    desk: Secret = Field(description="As `begin` answered.")
+
+
+class BeginWatch(Given):
+    """A person sits down at a page."""
+
+    console: Label = Field(description="Which page, for the record; the same after a reload.")
+
+
+class Proof(WhichWatch):
+    """What the page proves."""
+
+    heartbeat_ms: int = Field(ge=0, le=INT_MAX, description="`now_ms` of the newest event that the stream brought.")
+    audio_ms: int = Field(ge=0, le=INT_MAX, description="Where the page's audio clock stands; it must move.")
+    visible: bool
+    signed_ago_ms: int = Field(ge=0, le=INT_MAX, description="How long ago the person touched a key or the pointer.")
+
+
+class HeardSound(WhichWatch):
+    """The start-of-shift check: the page sounded, and the person says whether it was heard."""
+
+    heard: bool
+    proof: Proof
+
+
+class Watch(BaseModel):
+    """condition: begun, attended, deaf, absent, silent or ended. why: stale, mute or hidden, if it does not count."""
+
+    desk: str | None
+    operator: str
+    console: str
+    condition: str
+    why: str
+    begun_ms: int
+    heard_ms: int | None
+    signed_ms: int
+    proof_every_ms: int | None = None
+    sign_within_ms: int | None = None
+
+
+class Watches(BaseModel):
+    """The newest first."""
+
+    items: list[Watch]
 
 
 class Occurred(BaseModel):

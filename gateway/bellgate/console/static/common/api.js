@@ -5,13 +5,14 @@ const csrf = document.body.dataset.csrf;
 const DEADLINE_MS = 10_000;
 
 // {status, body}; status 0: no answer came, and nobody knows whether it was carried out.
-export async function post(path, body = undefined) {
+export async function post(path, body = undefined, { deadline_ms = DEADLINE_MS, keepalive = false } = {}) {
   try {
     const answer = await fetch(path, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
       body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(DEADLINE_MS),
+      signal: AbortSignal.timeout(deadline_ms),
+      keepalive,
     });
     const text = await answer.text();
     return { status: answer.status, body: text ? JSON.parse(text) : null };

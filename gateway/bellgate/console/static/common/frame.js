@@ -17,8 +17,9 @@ function label() {
   document.title = [byId("page-title")?.textContent, t("brand")].filter(Boolean).join(" · ");
 }
 
+// leave: asked before signing out; false: not now.
 // draw: called at first and whenever the language changes; the page says everything anew, without a reload.
-export async function frame(draw) {
+export async function frame(draw, leave = async () => true) {
   byId("language").addEventListener("click", async () => {
     const wanted = byId("language").dataset.next;
     await use(wanted);
@@ -27,6 +28,7 @@ export async function frame(draw) {
     draw();
   });
   byId("sign-out").addEventListener("click", async () => {
+    if (!(await leave())) return;
     const { status } = await post("/sign-out");
     if (status !== 0) location.assign("/sign-in");
   });

@@ -16,6 +16,7 @@ export class Live {
     this.#on = on;
     this.offset_ms = 0;
     this.greeted = false;
+    this.heartbeat_ms = 0; // when the gateway sent the newest heartbeat that was heard, by its own clock
   }
 
   open() {
@@ -30,7 +31,10 @@ export class Live {
         if (source !== this.#source) return;
         this.#heardAt = performance.now();
         const data = JSON.parse(event.data);
-        if ("now_ms" in data) this.offset_ms = data.now_ms - Date.now();
+        if ("now_ms" in data) {
+          this.offset_ms = data.now_ms - Date.now();
+          this.heartbeat_ms = data.now_ms;
+        }
         use(data);
         this.#lastId = event.lastEventId;
       });

@@ -1,13 +1,14 @@
 // The dispatcher's page: joins the stream, the cards, the sound and the keys.
 
 import { get, post } from "../common/api.js";
-import { lineText, make, whatText } from "../common/elements.js";
+import { known, lineText, make, whatText } from "../common/elements.js";
 import { RIGHTS, frame, me } from "../common/frame.js";
 import { Live } from "../common/live.js";
 import { clock, has, span, t } from "../common/texts.js";
 import { Board } from "./board.js";
 import { ACTIONS, unattended } from "./card.js";
 import { anyOpen, askDisposition, askText } from "./dialogs.js";
+import { Red } from "./red.js";
 import { Sound } from "./sound.js";
 import { Watch } from "./watch.js";
 
@@ -45,6 +46,7 @@ const page = {
 const board = new Board(page, { real: byId("cards"), test: byId("tests") });
 const live = new Live({ snapshot, incident: changed, trouble, signedOut });
 const watch = new Watch(sound, live, board, RIGHTS.has("present"));
+const red = new Red(live, watch);
 
 function snapshot(data) {
   board.replace(data.incidents);
@@ -167,6 +169,7 @@ function troubleText(each) {
   if (!has(key) || !each.values) return make("small", { text: each.detail, lang: "en" });
   const places = { subject: each.subject, ...each.values };
   if (places.what) places.what = whatText(places.what);
+  if (places.why) places.why = known("why", places.why);
   return make("small", { text: t(key, places) });
 }
 
@@ -231,12 +234,6 @@ function drawLink() {
   const over = "signedOut" in document.body.dataset;
   const state = over ? "over" : live.fresh ? "fresh" : live.silent_ms < 8_000 ? "connecting" : "lost";
   document.body.dataset.link = state;
-  byId("link-lost").hidden = state !== "lost" && state !== "over";
-  byId("lost-sign-in").hidden = !over;
-  const title = t(over ? "link.over" : "link.lost");
-  if (byId("lost-title").textContent !== title) byId("lost-title").textContent = title;
-  const text = over ? t("link.over_text") : t("link.lost_text");
-  if (byId("lost-text").textContent !== text) byId("lost-text").textContent = text;
   byId("link-text").textContent = state === "lost" ? t("link.silent", { span: span(live.silent_ms) }) : t(`link.${state}`);
   if (state !== linkBefore) {
     linkBefore = state; // buttons work only while the picture is fresh
@@ -249,15 +246,32 @@ function tick() {
   live.check();
   drawLink();
   watch.check();
+  red.draw();
+  drawAsking();
   const now = performance.now();
   if (now - remindedAt >= REMIND_EVERY_MS) {
-    const lost = document.body.dataset.link === "lost" || document.body.dataset.link === "over";
-    if (watch.started && lost) sound.lost();
-    else if (board.anyUnattended) sound.remind();
+    if (watch.started && red.reason !== "") sound.lost();
+    else if (board.anyUnattended || watch.asks_ms !== null) sound.remind();
     remindedAt = now;
   }
   for (const card of board.cards.values()) card.tick();
   byId("clock").textContent = clock(live.now_ms());
+}
+
+// Nobody has touched anything for long: a key is enough, and the gateway goes on counting on this page.
+function drawAsking() {
+  const left = watch.asks_ms;
+  byId("asking").hidden = left === null || red.reason !== "";
+  if (left !== null) byId("asking-text").textContent = t("asking.text", { span: span(left) });
+}
+
+// Ends the watch. false: something is open that nobody else would see to; the page says what.
+async function endWatch() {
+  const { status, body } = await watch.end();
+  const problem = byId("watch-problem");
+  problem.hidden = status === 200;
+  if (status !== 200) problem.textContent = status === 409 ? t("watch.end_refused", { message: body.error.message }) : t("refused.no_answer");
+  return status === 200;
 }
 
 function byKey(event) {
@@ -283,6 +297,7 @@ function byKey(event) {
 function draw() {
   drawLink();
   watch.draw();
+  red.draw();
   for (const card of board.cards.values()) {
     card.update(card.incident);
     if (card.record.open) showRecord(card);
@@ -294,7 +309,8 @@ function draw() {
 
 addEventListener("keydown", byKey);
 
-await frame(draw);
+byId("watch-end").addEventListener("click", endWatch);
+await frame(draw, endWatch);
 live.open();
 setInterval(tick, TICK_MS);
 tick();

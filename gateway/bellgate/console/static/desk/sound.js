@@ -41,6 +41,11 @@ export class Sound {
     return this.#context?.state === "running" && performance.now() - this.#movedAt < STILL_MS;
   }
 
+  // Where the audio clock stands: it moves only while something can be heard.
+  get audio_ms() {
+    return Math.floor((this.#context?.currentTime ?? 0) * 1000);
+  }
+
   alarm() {
     this.#play(ALARM, 0.28, 0.5);
   }
