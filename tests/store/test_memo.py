@@ -415,7 +415,7 @@ def test_a_record_that_is_not_taken_leaves_the_chain_whole(store: Store, place: 
     def step(tx: Tx) -> list[str]:
         note(tx, "before")
         carrier = Carrier(tx, Settings("g", cast(Any, None), ()), NOW_MS)
-        carrier._write_down(entries)
+        carrier.write_down(entries)
         note(tx, "after")
         return carrier.after.counts
 
@@ -433,7 +433,7 @@ def test_a_record_that_is_not_taken_undoes_nothing_else(store: Store) -> None:
     def step(tx: Tx) -> Incident | None:
         carrier = Carrier(tx, Settings("g", cast(Any, None), ()), NOW_MS)
         after = changed(tx, priority=88)
-        carrier._write_down([entry(None)])
+        carrier.write_down([entry(None)])
         assert incidents.open_for(tx, "bell/b-1", False) == after
         return after
 
@@ -525,7 +525,7 @@ class Story:
                 bells.set_state(tx, "b-1", first)
             case "note":
                 carrier = Carrier(tx, Settings("g", cast(Any, None), ()), NOW_MS)
-                carrier._write_down([entry(), entry(None if first else "gateway"), entry()])
+                carrier.write_down([entry(), entry(None if first else "gateway"), entry()])
 
     def numbered(self, tx: Tx, place: int) -> Incident | None:
         with suppress(UnknownIncident, IndexError):
