@@ -61,9 +61,9 @@ class Attendance:
             self._step(desk, attendance.Lapsed() if kind == attendance.LAPSED else attendance.Unsigned())
 
     def check(self) -> None:
-        """Is there a console that somebody attends, where the policies count on one?"""
+        """Is there a console that somebody attends, where consoles are in use at all?"""
         carrier = self.carrier
-        if not carrier.settings.has_screens:
+        if not carrier.settings.has_screens or not desks.in_use(carrier.tx):
             return
         if desks.attended(carrier.tx):
             carrier.clear_trouble("console_unattended", "console")

@@ -53,6 +53,11 @@ def forget(tx: Tx, ended_before_ms: int) -> int:
     return tx.run("DELETE FROM desk WHERE ended_ms < ?", (ended_before_ms,))
 
 
+def in_use(tx: Tx) -> bool:
+    """Has a watch ever begun? A gateway whose pages nobody ever used misses nobody there."""
+    return tx.one("SELECT 1 AS one FROM desk LIMIT 1") is not None
+
+
 def attended(tx: Tx) -> list[Areas]:
     """The areas of each console that is attended now."""
     known: list[Areas] | None = tx.memo.get(_MEMO)

@@ -3,12 +3,15 @@
 // The gateway sends something at least every 3 s.
 const STALE_MS = 8_000;
 const AGAIN_MS = 4_000;
+// A connection that was closed is open again within this, or the gateway is not there.
+const CLOSED_MS = 3_000;
 
 export class Live {
   #source = null;
   #lastId = "";
   #heardAt = performance.now();
   #openedAt = -Infinity;
+  #closedAt = null;
   #on;
 
   // on: {snapshot, incident, trouble, signedOut}, each called with the event's data.
@@ -30,6 +33,7 @@ export class Live {
       source.addEventListener(name, (event) => {
         if (source !== this.#source) return;
         this.#heardAt = performance.now();
+        this.#closedAt = null;
         const data = JSON.parse(event.data);
         if ("now_ms" in data) {
           this.offset_ms = data.now_ms - Date.now();
@@ -47,6 +51,7 @@ export class Live {
     listen("heartbeat", () => {});
     listen("signed_out", () => this.stop());
     source.addEventListener("error", () => {
+      if (source === this.#source) this.#closedAt ??= performance.now();
       // The browser gives up when the answer is not a stream: an error, or the session is over.
       if (source === this.#source && source.readyState === EventSource.CLOSED) this.#askWhy();
     });
@@ -63,12 +68,17 @@ export class Live {
   }
 
   get fresh() {
-    return this.#source !== null && this.greeted && this.silent_ms < STALE_MS;
+    return this.#source?.readyState === EventSource.OPEN && this.greeted && this.silent_ms < STALE_MS;
+  }
+
+  // For good, as far as this page can tell: silent, or closed and not open again after a moment.
+  get lost() {
+    return this.silent_ms >= STALE_MS || (this.#closedAt !== null && performance.now() - this.#closedAt >= CLOSED_MS);
   }
 
   // Called by the page's tick: a stream that fell silent is opened anew, again and again.
   check() {
-    const stale = this.silent_ms >= STALE_MS || this.#source?.readyState === EventSource.CLOSED;
+    const stale = this.lost || this.#source?.readyState === EventSource.CLOSED;
     if (this.#source !== null && stale && performance.now() - this.#openedAt >= AGAIN_MS) this.open();
   }
 

@@ -232,7 +232,7 @@ function signedOut() {
 
 function drawLink() {
   const over = "signedOut" in document.body.dataset;
-  const state = over ? "over" : live.fresh ? "fresh" : live.silent_ms < 8_000 ? "connecting" : "lost";
+  const state = over ? "over" : live.fresh ? "fresh" : live.lost ? "lost" : "connecting";
   document.body.dataset.link = state;
   byId("link-text").textContent = state === "lost" ? t("link.silent", { span: span(live.silent_ms) }) : t(`link.${state}`);
   if (state !== linkBefore) {

@@ -40,7 +40,8 @@ export class Watch {
   #proving = false;
   #signedAt = performance.now();
   #tickedAt = performance.now();
-  #frozen_ms = 0;
+  #frozen_ms = 0; // so long the page stood still; until somebody has seen that
+  #resumedAt = 0;
   #told = new Map(); // incident: newest signal that the gateway knows to be presented here
   #tried = new Map(); // incident: [signal, when], the last attempt
   #drawn = "";
@@ -122,7 +123,6 @@ export class Watch {
   #take(desk) {
     this.#desk = desk;
     this.#answeredAt = performance.now();
-    if (desk.condition === "attended") this.#frozen_ms = 0;
   }
 
   #proof(changes = {}) {
@@ -130,7 +130,7 @@ export class Watch {
       desk: this.#desk.desk,
       heartbeat_ms: this.#live.heartbeat_ms,
       audio_ms: this.#sound.running ? this.#sound.audio_ms : 0,
-      visible: document.visibilityState === "visible",
+      visible: document.visibilityState === "visible" && this.#frozen_ms === 0,
       signed_ago_ms: Math.round(performance.now() - this.#signedAt),
       ...changes,
     };
@@ -177,7 +177,13 @@ export class Watch {
   check() {
     const now = performance.now();
     // A page that stood still (a sleeping laptop, a frozen tab) showed an old picture meanwhile, and must say so.
-    if (this.started && now - this.#tickedAt > LAPSE_MS) this.#frozen_ms = now - this.#tickedAt;
+    if (this.started && now - this.#tickedAt > LAPSE_MS) {
+      this.#frozen_ms = now - this.#tickedAt;
+      this.#resumedAt = now;
+    } else if (this.#frozen_ms > 0 && this.#signedAt > this.#resumedAt) {
+      this.#frozen_ms = 0;
+      this.#prove();
+    }
     this.#tickedAt = now;
     if (this.#desk && now - this.#provedAt >= this.#desk.proof_every_ms) this.#prove();
     else if (this.#desk?.condition === "absent" && this.#signedAt > this.#provedAt) this.#prove();
