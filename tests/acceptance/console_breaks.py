@@ -19,13 +19,13 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "console")]
 
-from browser import Dispatcher, chromium, launched
-from cut import Cut
-from real_gateway import RealGateway, Receiver, eventually
-from strange_bell import StrangeBell
+from browser import Dispatcher, chromium, launched  # noqa: E402
+from cut import Cut  # noqa: E402
+from real_gateway import RealGateway, Receiver, eventually  # noqa: E402
+from strange_bell import StrangeBell  # noqa: E402
 
-from bellgate.config import load
-from bellgate.store import open_store, people
+from bellgate.config import load  # noqa: E402
+from bellgate.store import open_store, people  # noqa: E402
 
 PASSWORD = "tiger-lily-7788"
 TOLD_WITHIN_S = 12.0

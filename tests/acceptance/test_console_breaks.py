@@ -1,4 +1,4 @@
-"""A console that is lost, in any way, is told to the person and to whoever comes next; afterwards nothing is missing."""
+"""A console that is lost, however, is told to the person and to whoever comes next; afterwards nothing is missing."""
 
 from pathlib import Path
 
@@ -12,10 +12,11 @@ def test_every_break_is_told_and_nothing_is_lost(tmp_path: Path):
     with launched(chromium()) as browser:
         found = breaks(tmp_path, browser, print)
     within_ms = TOLD_WITHIN_S * 1000 + SLACK_MS
-    says = {"network": ["lost"], "tab": ["frozen"], "audio": ["stopped"], "session": ["over"]}
+    # Without a network the gateway's silence is noticed, or that it answers no proof: whichever was due first.
+    says = {"network": ["lost", "unproved"], "tab": ["frozen"], "audio": ["stopped"], "session": ["over"]}
     for name, said in says.items():
         figures = found[name]
-        assert figures["says"] == said, name
+        assert len(figures["says"]) == 1 and figures["says"][0] in said, (name, figures)
         assert figures["escalated_ms"] is not None and figures["escalated_ms"] <= within_ms, (name, figures)
         if name != "tab":  # which can paint nothing while it stands still, and says so when it wakes up
             assert figures["red_ms"] is not None and figures["red_ms"] <= within_ms, (name, figures)
