@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bellgate.core import attendance
 from bellgate.core.incident import DISPOSITIONS, STAGE_OF, TRANSITIONS
 from bellnode import alarm, indicator
 
@@ -261,6 +262,15 @@ def states_md() -> str:
         actions = [action.replace("_", " ") for state, action in TRANSITIONS if state == handling]
         lines.append(f"| {handling.replace('_', ' ')} | `{stage}` | {', '.join(actions)} |")
     lines += ["", f"Dispositions: {', '.join(f'`{name}`' for name in DISPOSITIONS)}.", ""]
+    lines += [
+        "## A console, on the gateway",
+        "",
+        "Whether somebody is there. Table: [attendance.py](../gateway/bellgate/core/attendance.py). `proved`: the page is",
+        "fresh, heard, seen, and a person is at it; `flawed`: one of that is not so; `lapsed`: it said nothing for 10 s.",
+        "Only *attended* counts. See [console](console.md#begin-the-watch).",
+        "",
+        *_mermaid(attendance.TRANSITIONS),
+    ]
     return "\n".join(lines)
 
 

@@ -1,11 +1,14 @@
 """The watch: a page counts as attended only while it proves it, and says in red when it doesn't."""
 
+import threading
 from typing import Any
 
 import pytest
 from browser import Dispatcher, text
 from cut import Cut
 from desk import Desk, stages, until
+
+from bellgate.store import troubles
 
 
 def assert_whole_screen_red(page: Any) -> None:
@@ -98,3 +101,54 @@ def test_an_expired_session_is_said_in_red(desk: Desk, dispatcher: Dispatcher, m
     assert_whole_screen_red(page)
     page.click("#red-sign-in")
     page.wait_for_selector("#password")
+
+
+def test_a_person_who_touches_nothing_is_asked_and_then_counts_as_away(desk: Desk, dispatcher: Dispatcher):
+    page = dispatcher.page
+    away = threading.Event()
+
+    def answer(route: Any) -> None:
+        body = route.fetch().json() | {"sign_within_ms": 62_000}
+        route.fulfill(json=body | ({"condition": "absent"} if away.is_set() else {}))
+
+    page.route("**/desks/*", answer)
+    dispatcher.start_watch()
+    page.locator("#asking:not([hidden])", has_text="자리에 계십니까?").wait_for()
+    page.keyboard.press("Shift")
+    page.locator("#asking").wait_for(state="hidden")
+    away.set()
+    page.wait_for_selector("body[data-red=absent]")
+    assert_whole_screen_red(page)
+    away.clear()
+    page.keyboard.press("Shift")
+    page.locator("#red").wait_for(state="hidden")
+
+
+def test_the_watch_is_not_ended_with_something_open(desk: Desk, dispatcher: Dispatcher):
+    page = dispatcher.page
+    dispatcher.start_watch()
+    incident = desk.press(desk.enrol())
+    dispatcher.card(incident).wait_for()
+    page.click("#watch-end")
+    page.locator("#watch-problem:not([hidden])", has_text="아직 근무를 마칠 수 없습니다").wait_for()
+    page.click("#sign-out")
+    page.wait_for_timeout(500)
+    assert page.url.endswith("/"), "signing out is the same as going home"
+    dispatcher.key("KeyA")
+    until(lambda: desk.view(incident)["owner"] == "김하늘", "acknowledged")
+    page.wait_for_selector(f"article[data-id='{incident}'][data-saving=false]")
+    dispatcher.key("KeyX")
+    page.wait_for_selector("#close-dialog[open]")
+    dispatcher.key("Digit2")
+    dispatcher.card(incident).wait_for(state="detached")
+    page.click("#sign-out")
+    page.wait_for_selector("#password")
+
+
+def test_closing_the_page_is_known_at_once(desk: Desk, dispatcher: Dispatcher):
+    dispatcher.start_watch()
+    dispatcher.page.goto("about:blank")
+    rows = until(lambda: desk.store.read_now(troubles.open_troubles), "the trouble list says so", 5)
+    assert [(row["kind"], row["values"]["why"]) for row in rows if row["kind"] == "console_silent"] == [
+        ("console_silent", "hidden")
+    ]

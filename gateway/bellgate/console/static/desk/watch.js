@@ -126,6 +126,7 @@ export class Watch {
   }
 
   #proof(changes = {}) {
+    this.#sound.check(); // on a busy machine the last tick may be long ago
     return {
       desk: this.#desk.desk,
       heartbeat_ms: this.#live.heartbeat_ms,
