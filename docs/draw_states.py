@@ -265,9 +265,9 @@ def states_md() -> str:
     lines += [
         "## A console, on the gateway",
         "",
-        "Whether somebody is there. Table: [attendance.py](../gateway/bellgate/core/attendance.py). `proved`: the page is",
-        "fresh, heard, seen, and a person is at it; `flawed`: one of that is not so; `lapsed`: it said nothing for 10 s.",
-        "Only *attended* counts. See [console](console.md#begin-the-watch).",
+        "Whether somebody is there. Table: [attendance.py](../gateway/bellgate/core/attendance.py). `proved`: the page",
+        "is fresh, heard, seen, and a person is at it; `flawed`: one of that is not so; `lapsed`: it said nothing for",
+        "10 s. Only *attended* counts. See [console](console.md#begin-the-watch).",
         "",
         *_mermaid(attendance.TRANSITIONS),
     ]

@@ -26,7 +26,7 @@ def visit(browser: Any, url: str, desk: Desk, name: str, path: str) -> tuple[int
     """(bytes, first paint ms, drawn ms) of one first visit."""
     person = Dispatcher(browser, url)
     sizes: list[Any] = []
-    person.page.on("requestfinished", lambda request: sizes.append(request))
+    person.page.on("requestfinished", sizes.append)
     cookie = desk.session(name)["Cookie"].partition("=")[2]
     person.context.add_cookies([{"name": "ansimbell", "value": cookie, "url": url}])
     person.page.goto(path)
