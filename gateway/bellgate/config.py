@@ -29,6 +29,7 @@ from bellgate.config_values import (
     Broker,
     GatewayId,
     Listen,
+    Origin,
     Section,
     StoreUrl,
     TargetSection,
@@ -54,6 +55,7 @@ class ConsoleSection(Section):
 
     listen: Listen = "127.0.0.1:8080"
     sign_within_min: Annotated[int, Field(ge=1, le=240)] = 20
+    origin: Origin = ""  # of the pages as a browser shows it; passkeys are bound to it
 
     @property
     def host(self) -> str:

@@ -85,6 +85,25 @@ def _gateway_id(text: str) -> str:
     return text
 
 
+def _origin(text: str) -> str:
+    if not text:
+        return text
+    remedy = 'write it as a browser shows it, without a path: "https://bells.example"'
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(remedy) from error
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not host or port == 0 or text != f"{parts.scheme}://{parts.netloc}":
+        raise ValueError(remedy)
+    if parts.username is not None or parts.password is not None or text != text.lower():
+        raise ValueError(remedy)
+    if is_address(host) or (parts.scheme == "http" and host != "localhost"):
+        raise ValueError("browsers bind a passkey to a name over https (or to http://localhost), not to an address")
+    return text
+
+
 def _broker(text: str) -> str:
     if text == "embedded":
         return text
@@ -177,6 +196,7 @@ def _text(text: str) -> str:
 
 Name = Annotated[str, AfterValidator(_text)]
 Listen = Annotated[str, AfterValidator(_listen)]
+Origin = Annotated[str, AfterValidator(_origin)]
 Advertise = Annotated[str, AfterValidator(_advertise)]
 GatewayId = Annotated[str, AfterValidator(_gateway_id)]
 Broker = Annotated[str, AfterValidator(_broker)]

@@ -74,6 +74,10 @@ class TargetWaits(TargetError):
     """Another message has to arrive before this one; nothing was sent."""
 
 
+class UnknownOperator(AnsimbellError):
+    """There is no operator of that name."""
+
+
 class CommandRefused(AnsimbellError):
     """A command on an incident was refused and changed nothing."""
 

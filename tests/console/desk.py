@@ -25,7 +25,7 @@ from bellgate.console.app import Deps, create_app
 from bellgate.console.live import Hub
 from bellgate.health import Health
 from bellgate.pipeline import Inbound, Pipeline
-from bellgate.store import bells, dues, incidents, open_store, people
+from bellgate.store import bells, dues, incidents, open_store, people, sessions
 from bellwire import join, pack
 
 TOML = """\
@@ -157,7 +157,7 @@ class Desk:
 
     def session(self, operator: str) -> dict[str, str]:
         """The headers of a signed-in browser."""
-        secret, opened = self.store.write_now(lambda tx: people.open_session(tx, operator, self.clock.now_ms()))
+        secret, opened = self.store.write_now(lambda tx: sessions.open_session(tx, operator, self.clock.now_ms()))
         return {"Cookie": f"ansimbell={secret}", "X-CSRF-Token": opened.csrf}
 
     # HTTP

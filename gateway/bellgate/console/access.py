@@ -1,10 +1,9 @@
-"""Who asks, and what that role may do.
+"""Who asks, and what that role may do. How somebody comes in stands in `entry`.
 
 A browser comes with a session cookie and, for everything that changes something, with the session's CSRF value in a
 header; a program comes with a bearer token. A request that carries an Authorization header is judged by it alone.
 """
 
-import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,12 +14,11 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer
 
 from bellgate.clock import Clock
+from bellgate.console.looks import Looks
 from bellgate.console.refusal import Refused
-from bellgate.console.signin import SignInDelay
-from bellgate.errors import StoreBusy
-from bellgate.store import Store, areas, people
+from bellgate.store import Store, areas, people, sessions
 from bellgate.store.areas import EVERYWHERE, Areas
-from bellgate.store.people import Session
+from bellgate.store.sessions import Session
 
 # What each role may do. read: incidents and the live stream. command: decide on incidents. present: keep a watch, and
 # say that a console showed an incident. own: the bells that somebody owns, and no others. change_bells: their address
@@ -37,12 +35,12 @@ MAY: dict[str, frozenset[str]] = {
     "administrator": _STATION | {"reports", "people"},
 }
 
+# Instead of a right: whoever signed in with a browser, about themself.
+OWN_SESSION = "own session"
+
 COOKIE = "ansimbell"
 CSRF_HEADER = "X-CSRF-Token"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-
-# One password check takes 64 MiB and a tenth of a second of a Pi: one at a time, and a short queue before "try again".
-CHECKS_WAITING_MAX = 8
 
 # Read by `Access.principal`; here they only tell OpenAPI.
 _bearer = HTTPBearer(auto_error=False, description="A token from `bellgate token`.")
@@ -73,13 +71,10 @@ class Principal:
 class Access:
     """Everything between a request and the name behind it."""
 
-    def __init__(self, store: Store, clock: Clock, on_wrong: Callable[[], None]) -> None:
+    def __init__(self, store: Store, clock: Clock, looks: Looks) -> None:
         self._store = store
         self._clock = clock
-        self._delay = SignInDelay()
-        self._on_wrong = on_wrong
-        self._checking = asyncio.Semaphore(1)
-        self._waiting = 0
+        self.looked = looks.looked  # await access.looked(principal, "incident 12")
 
     async def session(self, request: Request, *, used: bool = False) -> Session | None:
         """The session of the request's cookie, if it has one.
@@ -90,9 +85,9 @@ class Access:
         if not secret:
             return None
         now_ms = self._clock.now_ms()
-        session = await self._store.read(lambda tx: people.session(tx, secret, now_ms))
-        if used and session is not None and now_ms - session.last_used_ms >= people.SESSION_TOUCH_MS:
-            await self._store.write(lambda tx: people.touch_session(tx, secret, now_ms))
+        session = await self._store.read(lambda tx: sessions.find(tx, secret, now_ms))
+        if used and session is not None and now_ms - session.last_used_ms >= sessions.SESSION_TOUCH_MS:
+            await self._store.write(lambda tx: sessions.touch(tx, secret, now_ms))
         return session
 
     async def principal(self, request: Request, *, used: bool = False) -> Principal:
@@ -125,48 +120,17 @@ class Access:
             _cookie: Annotated[object, Depends(_cookie)],
             _csrf: Annotated[object, Depends(_csrf)],
         ) -> Principal:
-            principal = await self.principal(request, used=right == "command")
+            principal = await self.principal(request, used=right in ("command", "people", OWN_SESSION))
+            if right == OWN_SESSION:
+                if principal.csrf is None:
+                    raise Refused(403, "forbidden", "this is about a person who signed in; a program has no profile")
+                return principal
             if right is not None and not principal.may(right):
                 raise Refused(403, "forbidden", f"the role {principal.role} may not do this (it lacks: {right})")
             return principal
 
+        allowed.right = right  # type: ignore[attr-defined]  # for the test that asks every path as every role
         return allowed
-
-    async def sign_in(self, name: str, password: str, address: str) -> tuple[str, Session] | None:
-        """(cookie secret, session), or None for a wrong name or password, as slow for either.
-
-        Raises Refused 429 with Retry-After while this name must wait, 503 when too many sign in at once.
-        """
-        name = name.strip()[: people.NAME_MAX_CHARS + 1]
-        wait_ms = self._delay.wait_ms(name, address, self._clock.now_ms())
-        if wait_ms:
-            seconds = -(-wait_ms // 1000)
-            raise Refused(
-                429, "wait", f"too many wrong passwords: wait {seconds} s", headers={"Retry-After": str(seconds)}
-            )
-        if self._waiting >= CHECKS_WAITING_MAX:
-            raise StoreBusy("too many people sign in at once")
-        self._waiting += 1
-        try:
-            async with self._checking:
-                # Those who queued while the delay began must not slip through.
-                if self._delay.wait_ms(name, address, self._clock.now_ms()):
-                    raise Refused(429, "wait", "too many wrong passwords: wait 2 s", headers={"Retry-After": "2"})
-                hashed = await self._store.read(lambda tx: people.password_hash(tx, name))
-                fits = await asyncio.to_thread(people.password_fits, hashed, password)
-                if not fits:
-                    self._on_wrong()
-                    self._delay.wrong(name, address, self._clock.now_ms())
-                    return None
-        finally:
-            self._waiting -= 1
-        self._delay.right(name, address)
-        now_ms = self._clock.now_ms()
-        return await self._store.write(lambda tx: people.open_session(tx, name, now_ms))
-
-    async def sign_out(self, secret: str) -> None:
-        """The cookie opens nothing any more."""
-        await self._store.write(lambda tx: people.close_session(tx, secret))
 
 
 def same_origin(request: Request) -> bool:
@@ -175,6 +139,11 @@ def same_origin(request: Request) -> bool:
         return False
     origin = request.headers.get("Origin")
     return origin is None or urlsplit(origin).netloc == request.headers.get("Host")
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from; behind a TLS proxy on this machine, what that one says."""
+    return request.client.host if request.client else ""
 
 
 def _not_signed_in(message: str) -> Refused:

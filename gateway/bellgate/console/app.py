@@ -9,11 +9,14 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
 
 from bellgate import __version__
-from bellgate.console import api, pages, refusal
+from bellgate.console import api, entry_pages, pages, refusal
 from bellgate.console.access import Access
 from bellgate.console.deps import Deps
+from bellgate.console.entry import Entry
 from bellgate.console.guard import Guard
 from bellgate.console.live import Hub
+from bellgate.console.looks import Looks
+from bellgate.console.shell import HERE
 
 # Prometheus itself waits ten seconds by default.
 SCRAPE_S = 8.0
@@ -34,13 +37,17 @@ def create_app(deps: Deps) -> FastAPI:
     )
     streams = Gauge("bellgate_console_streams", "Consoles that listen now", registry=deps.metrics)
     streams.set_function(lambda: deps.hub.streams)
-    wrong = Counter("bellgate_sign_in_wrong", "Wrong names or passwords", registry=deps.metrics)
-    access = Access(deps.store, deps.clock, wrong.inc)
+    wrong = Counter("bellgate_sign_in_wrong", "Wrong names, passwords, codes or passkeys", registry=deps.metrics)
+    unseen = Counter("bellgate_looks_unrecorded", "Looks that the record did not take", registry=deps.metrics)
+    looks = Looks(deps.store, deps.clock, deps.pipeline.trouble, unseen.inc)
+    access = Access(deps.store, deps.clock, looks)
+    entry = Entry(deps.store, deps.clock, looks, wrong.inc)
     app.add_middleware(Guard)
     refusal.install(app, deps.store)
-    app.include_router(api.router(deps, access))
+    app.include_router(api.router(deps, access, entry))
     app.include_router(pages.router(deps, access))
-    app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
+    app.include_router(entry_pages.router(deps, access, entry))
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     _without_sign_in(app, deps)
     return app
 

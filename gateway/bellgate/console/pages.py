@@ -1,26 +1,20 @@
-"""Sign-in and the dispatcher's page: a server-made shell; what is live in it comes through the API."""
+"""The pages behind the sign-in: a server-made shell; what is live in it comes through the API."""
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from fastapi import Path as InPath
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from fastapi.templating import Jinja2Templates
 
-from bellgate.console.access import COOKIE, MAY, Access, same_origin
+from bellgate.console.access import COOKIE, MAY, Access
 from bellgate.console.deps import Deps
 from bellgate.console.refusal import Refused
-from bellgate.console.texts import LANGUAGES, choose, text, texts
+from bellgate.console.shell import HERE, Shell
+from bellgate.console.texts import LANGUAGES, texts
 from bellgate.core.incident import DISPOSITIONS, HANDLING, TRANSITIONS
-from bellgate.errors import StoreBusy
-from bellgate.store.people import PASSWORD_MAX_CHARS, SESSION_IDLE_MS
-
-HERE = Path(__file__).parent
-LANGUAGE_COOKIE = "language"
-YEAR_S = 31_536_000
+from bellgate.store import sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +32,11 @@ class Way:
 
 
 # In the order in which they stand at the top of each page. Whoever may not see the first comes in at the next.
-WAYS = (Way("desk", "/", "read"),)
+WAYS = (
+    Way("desk", "/", "read"),
+    Way("people", "/people", "people"),
+    Way("profile", "/profile", None),
+)
 # {handling: [action, …]} as JSON: the page offers what the incident's own table allows.
 ACTIONS_BY_HANDLING = json.dumps(
     {handling: [action for at, action in TRANSITIONS if at == handling] for handling in HANDLING}
@@ -48,28 +46,7 @@ ACTIONS_BY_HANDLING = json.dumps(
 def router(deps: Deps, access: Access) -> APIRouter:
     """Paths for people; they are not part of the API's description."""
     pages = APIRouter(include_in_schema=False)
-    templates = Jinja2Templates(HERE / "templates")
-
-    def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
-        asked = request.query_params.get("language")
-        wanted = asked or request.cookies.get(LANGUAGE_COOKIE)
-        language = choose(wanted, request.headers.get("Accept-Language"))
-        answer = templates.TemplateResponse(
-            request,
-            template,
-            {
-                "language": language,
-                "languages": LANGUAGES,
-                "gateway": deps.config.gateway.id,
-                "t": lambda key, **places: text(language, key, **places),
-                **values,
-            },
-            status_code=status,
-            headers={"Content-Language": language},
-        )
-        if asked == language:
-            answer.set_cookie(LANGUAGE_COOKIE, language, max_age=YEAR_S, samesite="strict")
-        return answer
+    page = Shell(deps.config.gateway.id)
 
     def shown(way: Way) -> None:
         async def show(request: Request) -> Response:
@@ -101,52 +78,11 @@ def router(deps: Deps, access: Access) -> APIRouter:
     for way in WAYS:
         shown(way)
 
-    @pages.get("/sign-in")
-    async def sign_in_page(request: Request) -> Response:
-        if await access.session(request) is not None:
-            return RedirectResponse("/", 303)
-        return page(request, "sign-in.html")
-
-    @pages.post("/sign-in")
-    async def sign_in(
-        request: Request,
-        name: Annotated[str, Form(max_length=200)] = "",
-        password: Annotated[str, Form(max_length=4 * PASSWORD_MAX_CHARS)] = "",
-    ) -> Response:
-        if not same_origin(request):
-            raise Refused(403, "csrf", "this form came from another site")
-        address = request.client.host if request.client else ""
-        try:
-            opened = await access.sign_in(name, password, address)
-        except Refused as refused:
-            wait_s = int((refused.headers or {}).get("Retry-After", "1"))
-            shown = page(request, "sign-in.html", refused.status, problem="sign_in.wait", wait_s=wait_s, name=name)
-            shown.headers["Retry-After"] = str(wait_s)
-            return shown
-        except StoreBusy:
-            return page(request, "sign-in.html", 503, problem="sign_in.busy", name=name)
-        if opened is None:
-            return page(request, "sign-in.html", 401, problem="sign_in.wrong", name=name)
-        # Whatever cookie the browser brought is worth nothing from now on: a session begins with a secret of its own.
-        old = request.cookies.get(COOKIE)
-        if old:
-            await access.sign_out(old)
-        secret, _ = opened
-        answer = RedirectResponse("/", 303)
-        answer.set_cookie(
-            COOKIE,
-            secret,
-            max_age=SESSION_IDLE_MS // 1_000,
-            httponly=True,
-            samesite="strict",
-            secure=request.url.scheme == "https",
-        )
-        return answer
-
     @pages.post("/sign-out")
     async def sign_out(request: Request) -> Response:
         await access.principal(request)  # with its CSRF value: nobody else's page signs a dispatcher out
-        await access.sign_out(request.cookies.get(COOKIE, ""))
+        secret = request.cookies.get(COOKIE, "")
+        await deps.store.write(lambda tx: sessions.close(tx, secret))
         answer = Response(status_code=204)
         answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return answer

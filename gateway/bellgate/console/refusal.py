@@ -8,7 +8,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from bellgate.errors import AnsimbellError, NotAllowed, StaleVersion, StoreBusy, StoreError, UnknownIncident
+from bellgate.errors import (
+    AnsimbellError,
+    NotAllowed,
+    RecordError,
+    StaleVersion,
+    StoreBusy,
+    StoreError,
+    UnknownIncident,
+    UnknownOperator,
+)
 from bellgate.store import Store, incidents
 
 log = structlog.get_logger(__name__)
@@ -64,7 +73,7 @@ def install(app: FastAPI, store: Store) -> None:
 
     @app.exception_handler(AnsimbellError)
     async def ours(request: Request, error: AnsimbellError) -> JSONResponse:
-        if isinstance(error, UnknownIncident):
+        if isinstance(error, UnknownIncident | UnknownOperator):
             return answer(404, "not_found", str(error))
         if isinstance(error, StaleVersion | NotAllowed):
             code = "stale" if isinstance(error, StaleVersion) else "not_allowed"
@@ -73,6 +82,8 @@ def install(app: FastAPI, store: Store) -> None:
             return answer(503, "busy", str(error), headers={"Retry-After": "1"})
         if isinstance(error, StoreError):
             return answer(503, "store", str(error))
+        if isinstance(error, RecordError):
+            return answer(503, "record", str(error))
         return answer(422, "invalid", str(error))
 
     @app.exception_handler(Exception)

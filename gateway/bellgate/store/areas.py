@@ -30,6 +30,17 @@ def overlap(one: Areas, other: Areas) -> bool:
     )
 
 
+def covers(areas: Areas, others: Areas) -> bool:
+    """Does somebody with these areas see all that somebody with the others sees?"""
+    if not areas:
+        return True
+    return bool(others) and all(any(_covers(area, other) for area in areas) for other in others)
+
+
+def _covers(area: str, other: str) -> bool:
+    return area == other or (area.endswith("*") and other.startswith(area[:-1]))
+
+
 def condition(areas: Areas, column: str) -> tuple[str, list[str]]:
     """SQL that is true for rows whose `column` is a site in these areas, and its values."""
     if not areas:

@@ -4,22 +4,27 @@ incidents   reading them, and what people decide about them
 stream      live changes
 lists       bells, troubles, the clock, who asks
 models      the shapes of requests and answers
+people      operators: their roles, areas, passwords
+profile     whoever asks: the own password, second factor, passkeys, sessions
 answers     what every path may answer besides
 """
 
 from fastapi import APIRouter
 
 from bellgate.console.access import Access
-from bellgate.console.api import desks, incidents, lists, stream
+from bellgate.console.api import desks, incidents, lists, people, profile, stream
 from bellgate.console.api.answers import ERRORS
 from bellgate.console.deps import Deps
+from bellgate.console.entry import Entry
 
 PARTS = (incidents, desks, lists, stream)
 
 
-def router(deps: Deps, access: Access) -> APIRouter:
+def router(deps: Deps, access: Access, entry: Entry) -> APIRouter:
     """Every path of the API."""
     api = APIRouter(prefix="/api/v1", responses=ERRORS)
     for part in PARTS:
         part.add(api, deps, access)
+    people.add(api, deps, access, entry)
+    profile.add(api, deps, access, entry)
     return api

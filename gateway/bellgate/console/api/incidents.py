@@ -68,6 +68,7 @@ def _reading(api: APIRouter, deps: Deps, access: Access) -> None:
         before: Annotated[int | None, Query(ge=1, le=INT_MAX, description="Only lower numbers: the next page.")] = None,
     ) -> dict[str, Any]:
         """Incidents, newest first."""
+        await access.looked(principal, "incidents")
         return {"items": await deps.store.read(lambda tx: incidents.views(tx, state, limit, before, principal.areas))}
 
     @api.get(
@@ -82,6 +83,7 @@ def _reading(api: APIRouter, deps: Deps, access: Access) -> None:
         view = await deps.store.read(lambda tx: incidents.view(tx, incident_id))
         if view is None or not principal.sees(view["site"]):
             raise UnknownIncident(f"there is no incident {incident_id}")
+        await access.looked(principal, f"incident {incident_id}")
         return view
 
 

@@ -14,9 +14,10 @@ from bellgate.store import bells, troubles
 def add(api: APIRouter, deps: Deps, access: Access) -> None:
     """GET bells, troubles, clock, me."""
 
-    @api.get("/bells", response_model=Listed, dependencies=[Depends(access.to("bells"))])
-    async def list_bells() -> dict[str, Any]:
+    @api.get("/bells", response_model=Listed)
+    async def list_bells(principal: Annotated[Principal, Depends(access.to("bells"))]) -> dict[str, Any]:
         """Every bell with its last sign of life."""
+        await access.looked(principal, "bells")
         return {"items": await deps.store.read(bells.listing)}
 
     @api.get("/troubles", response_model=Listed, dependencies=[Depends(access.to("troubles"))])

@@ -49,6 +49,8 @@ def add(api: APIRouter, deps: Deps, access: Access) -> None:
         if deps.hub.streams >= STREAMS_MAX:
             raise Refused(503, "busy", f"{STREAMS_MAX} consoles are listening already: close one", {"Retry-After": "5"})
 
+        await access.looked(principal, "incidents")
+
         async def admitted() -> bool:
             try:
                 now = await access.principal(request)

@@ -209,7 +209,9 @@ CREATE TABLE operator (
     role          TEXT NOT NULL,
     areas         TEXT NOT NULL DEFAULT '[]', -- JSON list of sites, "seongsu-*" among them; empty: all
     password_hash TEXT NOT NULL,             -- argon2id
+    password_due  INTEGER NOT NULL DEFAULT 0, -- 1: somebody else knows it, so it must be changed at the next sign-in
     created_ms    INTEGER NOT NULL,
+    signed_in_ms  INTEGER,                   -- the last time; null: never
     disabled_ms   INTEGER,                   -- since when the person may not sign in; null: may
     totp_secret   TEXT,                      -- base32; null: no second factor by an authenticator
     totp_pending  TEXT,                      -- a secret that was shown and not yet confirmed by a code
@@ -230,6 +232,8 @@ CREATE TABLE session (
     token_hash   TEXT PRIMARY KEY,           -- SHA-256, hex: the token itself is only in the browser
     operator     TEXT NOT NULL REFERENCES operator (name),
     csrf         TEXT NOT NULL,
+    address      TEXT NOT NULL DEFAULT '',   -- where it was opened, so that a person knows the own ones
+    agent        TEXT NOT NULL DEFAULT '',   -- and with which browser
     created_ms   INTEGER NOT NULL,
     last_used_ms INTEGER NOT NULL
 );
