@@ -5,6 +5,7 @@
     looking        bells incidents check
     keeping        backup restore hold
     recording      export audit
+    people         operator …
     operating      doctor systemd dashboard
     running        run
 

@@ -59,6 +59,7 @@ def main() -> None:
         keeping,
         looking,
         operating,
+        people,
         policies,
         recording,
         running,

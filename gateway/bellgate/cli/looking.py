@@ -31,7 +31,7 @@ def bells(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
         say("No bell is enrolled yet. `bellgate enrol` registers one.")
         return
     columns = ("bell", "site", "kind", "name", "address", "state", "online", "last heard", "open incidents")
-    _table(
+    table(
         columns,
         [
             (
@@ -42,7 +42,7 @@ def bells(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
                 row["address"],
                 row["state"],
                 "yes" if row["online"] else "no",
-                _when(row["last_seen_ms"]),
+                when(row["last_seen_ms"]),
                 row["open_incidents"],
             )
             for row in rows
@@ -69,7 +69,7 @@ def incidents(
     if not rows:
         say("There is no such incident." if state != "open" else "No incident is open.")
         return
-    _table(
+    table(
         ("id", "bell", "site", "what", "test", "handling", "presses", "opened", "holder", "disposition"),
         [
             (
@@ -80,7 +80,7 @@ def incidents(
                 "test" if row["test"] else "",
                 row["handling"],
                 row["signals"],
-                _when(row["opened_ms"]),
+                when(row["opened_ms"]),
                 row["owner"] or "",
                 row["disposition"] or "",
             )
@@ -107,7 +107,8 @@ def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
         raise typer.Exit(1)
 
 
-def _table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+def table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    """A list for people."""
     table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -116,5 +117,6 @@ def _table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
     Console(highlight=False, markup=False).print(table)
 
 
-def _when(at_ms: int | None) -> str:
+def when(at_ms: int | None) -> str:
+    """A moment for people, in this machine's time zone."""
     return "never" if at_ms is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))

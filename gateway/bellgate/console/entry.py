@@ -5,6 +5,7 @@ Between the steps stands a secret in the browser that opens nothing, is another 
 after five minutes. The answers to an unknown name, a wrong password and a disabled person are alike, and take as long.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -77,16 +78,14 @@ class Entry:
     async def fits(self, name: str, password: str, address: str) -> bool:
         """Is it the password of somebody who may sign in? Counted and slowed; raises as `password` does."""
         self._wait(name, address)
-        hashed = await self._store.read(lambda tx: people.password_hash(tx, name))
-
-        def check() -> bool:
+        async with self.hashing.turn():
             self._wait(name, address)  # those who queued while the delay began must not slip through
-            return people.password_fits(hashed, password)
-
-        if not await self.hashing.run(check):
-            self._on_wrong()
-            self._guesses.wrong(name, address, self._clock.now_ms())
-            return False
+            hashed = await self._store.read(lambda tx: people.password_hash(tx, name))
+            fits = await asyncio.to_thread(people.password_fits, hashed, password)
+            if not fits:
+                self._on_wrong()
+                self._guesses.wrong(name, address, self._clock.now_ms())
+                return False
         self._guesses.right(name, address)
         return True
 
@@ -133,9 +132,10 @@ class Entry:
     async def new_hash(self, name: str, password: str) -> str:
         """What is kept of a new password. Raises AnsimbellError for one that can't be used, or is the old one."""
         before = await self._store.read(lambda tx: people.password_hash(tx, name))
-        if before is not None and await self.hashing.run(people.password_fits, before, password):
-            raise AnsimbellError("that is the old password: choose another one")
-        return await self.hashing.run(people.hashed, password, name)
+        async with self.hashing.turn():
+            if before is not None and await asyncio.to_thread(people.password_fits, before, password):
+                raise AnsimbellError("that is the old password: choose another one")
+        return await self.hashing.hashed(password, name)
 
     def passkey_challenge(self, site: Site, comer: Comer) -> tuple[str, str]:
         """(secret for the browser, options as JSON): asks for any passkey of this site, so it names nobody."""

@@ -1,12 +1,11 @@
 """Passwords are hashed one at a time, beside the event loop: it takes 64 MiB and a tenth of a second of a Pi."""
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
+import contextlib
+from collections.abc import AsyncIterator
 
 from bellgate.errors import StoreBusy
-
-T = TypeVar("T")
+from bellgate.store import people
 
 # A short queue before "try again": the last one of it waits a second.
 WAITING_MAX = 8
@@ -19,13 +18,19 @@ class Hashing:
         self._one = asyncio.Semaphore(1)
         self._waiting = 0
 
-    async def run(self, work: Callable[..., T], *given: object) -> T:
-        """`work(*given)` in its turn. Raises StoreBusy when too many wait."""
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Inside it, nobody else hashes. Raises StoreBusy when too many wait."""
         if self._waiting >= WAITING_MAX:
             raise StoreBusy("too many passwords are checked at once: try again")
         self._waiting += 1
         try:
             async with self._one:
-                return await asyncio.to_thread(work, *given)
+                yield
         finally:
             self._waiting -= 1
+
+    async def hashed(self, password: str, name: str) -> str:
+        """`people.hashed` in its turn. Raises AnsimbellError for a password that can't be used, StoreBusy."""
+        async with self.turn():
+            return await asyncio.to_thread(people.hashed, password, name)

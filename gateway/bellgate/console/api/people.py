@@ -49,7 +49,7 @@ def add(api: APIRouter, deps: Deps, access: Access, entry: Entry) -> None:
         """Somebody new. The password is told once; the first sign-in asks for another one."""
         wanted = _grantable(principal, given)
         password = people.new_password()
-        hashed = await entry.hashing.run(people.hashed, password, given.name)
+        hashed = await entry.hashing.hashed(password, given.name)
 
         def job(tx: Tx) -> Operator:
             staff.add(tx, deps.clock.now_ms(), principal.name, given.name, given.role, wanted, hashed)
@@ -76,7 +76,7 @@ def add(api: APIRouter, deps: Deps, access: Access, entry: Entry) -> None:
         _not_oneself(principal, given.name)
         await deps.store.read(lambda tx: _one(tx, principal, given.name))
         password = people.new_password()
-        hashed = await entry.hashing.run(people.hashed, password, given.name)
+        hashed = await entry.hashing.hashed(password, given.name)
 
         def job(tx: Tx) -> Operator:
             _one(tx, principal, given.name)

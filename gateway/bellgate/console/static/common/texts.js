@@ -43,6 +43,6 @@ export function clock(ms) {
 
 // Day and time, for what did not happen just now.
 export function moment(ms) {
-  const options = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  const options = { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" };
   return new Intl.DateTimeFormat(language, options).format(new Date(ms));
 }

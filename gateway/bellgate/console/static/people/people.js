@@ -39,23 +39,29 @@ function row(one) {
   if (one.name === me) name.append(make("small", { text: t("people.you") }));
   const manage = make("button", { type: "button", text: t("people.manage"), "aria-label": t("people.manage_one", { name: one.name }) });
   manage.addEventListener("click", () => edit(one));
-  const element = make("tr", {}, name, make("td", { text: roleText(one.role) }), areas(one), factor(one),
-    make("td", { text: one.signed_in_ms === null ? t("people.never") : moment(one.signed_in_ms) }), make("td", {}, state(one)), make("td", {}, manage));
+  const seen = one.signed_in_ms === null ? t("people.never") : moment(one.signed_in_ms);
+  const element = make("tr", {}, name, cell("people.role", roleText(one.role)), areas(one), cell("people.factor", factor(one)),
+    cell("people.signed_in", seen), cell("people.state", state(one)), make("td", {}, manage));
   element.dataset.state = one.disabled_ms === null ? "active" : "disabled";
   element.dataset.name = one.name;
   return element;
 }
 
+// On a narrow screen there is no row of titles: each cell has its own.
+function cell(title, ...content) {
+  return make("td", { "data-label": t(title) }, ...content);
+}
+
 function areas(one) {
-  if (one.areas.length === 0) return make("td", { text: t("people.everywhere") });
-  return make("td", {}, ...one.areas.map((area) => make("span", { class: "area", text: area })));
+  if (one.areas.length === 0) return cell("people.areas", t("people.everywhere"));
+  return cell("people.areas", make("span", {}, ...one.areas.map((area) => make("span", { class: "area", text: area }))));
 }
 
 function factor(one) {
   const parts = [];
   if (one.totp) parts.push(t("people.factor_code"));
   if (one.passkeys) parts.push(t("people.factor_passkeys", { n: one.passkeys }));
-  return make("td", { text: parts.join(" · ") || t("people.factor_none") });
+  return parts.join(" · ") || t("people.factor_none");
 }
 
 function state(one) {
