@@ -25,7 +25,7 @@ from real_gateway import RealGateway, Receiver, eventually  # noqa: E402
 from strange_bell import StrangeBell  # noqa: E402
 
 from bellgate.config import load  # noqa: E402
-from bellgate.store import open_store, people  # noqa: E402
+from bellgate.store import open_store, people, sessions  # noqa: E402
 
 PASSWORD = "tiger-lily-7788"
 TOLD_WITHIN_S = 12.0
@@ -71,7 +71,7 @@ def session_of(gateway: RealGateway, name: str, areas: tuple[str, ...]) -> str:
 
         def job(tx: Any) -> str:
             people.add_operator(tx, name, "dispatcher", PASSWORD, 1, areas)
-            return people.open_session(tx, name, int(time.time() * 1000))[0]
+            return sessions.open_session(tx, name, int(time.time() * 1000))[0]
 
         return str(store.write_now(job))
 
