@@ -37,6 +37,8 @@ MAY: dict[str, frozenset[str]] = {
 
 # Instead of a right: whoever signed in with a browser, about themself.
 OWN_SESSION = "own session"
+# Whoever asks for these does something: that keeps a session alive.
+USES = frozenset({"command", "people", OWN_SESSION})
 
 COOKIE = "ansimbell"
 CSRF_HEADER = "X-CSRF-Token"
@@ -113,6 +115,10 @@ class Access:
 
     def to(self, right: str | None) -> Callable[..., Awaitable[Principal]]:
         """A dependency that gives the principal, and refuses (403) a role that lacks the right."""
+        return self.to_any(*(() if right is None else (right,)))
+
+    def to_any(self, *rights: str) -> Callable[..., Awaitable[Principal]]:
+        """As `to`, for whoever has one of the rights."""
 
         async def allowed(
             request: Request,
@@ -120,16 +126,16 @@ class Access:
             _cookie: Annotated[object, Depends(_cookie)],
             _csrf: Annotated[object, Depends(_csrf)],
         ) -> Principal:
-            principal = await self.principal(request, used=right in ("command", "people", OWN_SESSION))
-            if right == OWN_SESSION:
+            principal = await self.principal(request, used=not USES.isdisjoint(rights))
+            if OWN_SESSION in rights:
                 if principal.csrf is None:
                     raise Refused(403, "forbidden", "this is about a person who signed in; a program has no profile")
-                return principal
-            if right is not None and not principal.may(right):
-                raise Refused(403, "forbidden", f"the role {principal.role} may not do this (it lacks: {right})")
+            elif rights and not any(principal.may(right) for right in rights):
+                lacks = " or ".join(rights)
+                raise Refused(403, "forbidden", f"the role {principal.role} may not do this (it lacks: {lacks})")
             return principal
 
-        allowed.right = right  # type: ignore[attr-defined]  # for the test that asks every path as every role
+        allowed.rights = rights  # type: ignore[attr-defined]  # for the test that asks every path as every role
         return allowed
 
 

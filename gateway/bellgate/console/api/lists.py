@@ -18,7 +18,8 @@ def add(api: APIRouter, deps: Deps, access: Access) -> None:
     async def list_bells(principal: Annotated[Principal, Depends(access.to("bells"))]) -> dict[str, Any]:
         """Every bell with its last sign of life."""
         await access.looked(principal, "bells")
-        return {"items": await deps.store.read(bells.listing)}
+        rows = await deps.store.read(bells.listing)
+        return {"items": [row for row in rows if principal.sees(row["site"])]}
 
     @api.get("/troubles", response_model=Listed, dependencies=[Depends(access.to("troubles"))])
     async def list_troubles() -> dict[str, Any]:
