@@ -414,3 +414,17 @@ def test_nonsense_for_a_passkey_is_refused_and_breaks_nothing(desk: Desk):
     for body in ("", "[]", "1", "{"):
         answer = desk.ask("POST", "/sign-in/passkey", {"Content-Type": "application/json"}, content=body)
         assert answer.status_code == 422
+
+
+def test_a_passkey_belongs_to_the_address_that_the_settings_name(desk: Desk):
+    """Whoever stands between browser and gateway can choose the Host that a request names."""
+    from bellgate.config import load
+
+    path = desk.config.path
+    path.write_text(
+        path.read_text(encoding="utf-8") + '[console]\norigin = "https://bells.example"\n', encoding="utf-8"
+    )
+    object.__setattr__(desk.config, "console", load(path).console)
+    for host in ("bells.example", "evil.example"):
+        told = desk.ask("POST", f"http://{host}/sign-in/passkey/challenge", {"Origin": f"http://{host}"}).json()
+        assert told["rpId"] == "bells.example"

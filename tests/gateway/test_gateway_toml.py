@@ -90,6 +90,11 @@ FAULTS = [
     ("8080", "99999", ["console.listen", "127.0.0.1:99999", "1 to 65535"]),
     ("8080", "0", ["console.listen", "1 to 65535"]),
     ("127.0.0.1:8080", "gateway.local:8080", ["console.listen", "0.0.0.0:port"]),
+    ('8080"', '8080"\norigin = "bells.example"', ["console.origin", "https://bells.example"]),
+    ('8080"', '8080"\norigin = "https://bells.example/"', ["console.origin", "without a path"]),
+    ('8080"', '8080"\norigin = "https://a@bells.example"', ["console.origin", "without a path"]),
+    ('8080"', '8080"\norigin = "http://bells.example"', ["console.origin", "over https"]),
+    ('8080"', '8080"\norigin = "https://192.0.2.1"', ["console.origin", "not to an address"]),
     ("127.0.0.1:8080", "::1:8080", ["console.listen", "brackets"]),
     ('"127.0.0.1:8080"', "8080", ["console.listen", "8080", "text in quotes"]),
     ("seongsu-1", "Seongsu_1", ["gateway.id", "'Seongsu_1'", "a-z 0-9"]),
@@ -146,6 +151,12 @@ def test_missing_file_and_folder(tmp_path):
     (tmp_path / "gateway.toml").write_bytes(b'id = "\xff"')
     with pytest.raises(ConfigError, match="not UTF-8 at byte 6"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("origin", ["", "https://bells.example", "https://bells.example:8443", "http://localhost:8080"])
+def test_where_the_pages_are_for_a_browser(tmp_path, origin):
+    config = load(write(tmp_path, GOOD.replace('8080"', f'8080"\norigin = "{origin}"', 1)))
+    assert config.console.origin == origin
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "[::1]"])
