@@ -454,7 +454,8 @@ def test_nothing_of_a_page_is_written_as_markup():
     from bellgate.console.shell import HERE
 
     forbidden = re.compile(
-        r"(inner|outer)HTML\s*\+?=(?!=)|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser|setHTML|srcdoc"
+        r"(inner|outer)HTML\s*\+?=(?!=)|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser|setHTML|"
+        r"srcdoc"
     )
     for path in (HERE / "static").rglob("*.js"):
         assert not forbidden.search(path.read_text(encoding="utf-8")), path.name
