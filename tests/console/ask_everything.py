@@ -27,6 +27,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from bellgate import pki
 from bellgate.console.signin import LONGEST_WAIT_MS
 from bellgate.store import people
 
@@ -145,9 +146,15 @@ def _fit(desk: Desk, case: Any) -> None:
         case.body |= {key: value for key, value in known.items() if key in case.body}
 
 
+def with_keys(desk: Desk) -> None:
+    """The installation's own keys, for what the gateway signs."""
+    pki.Authority.create(desk.config.data_dir / "pki", desk.config.gateway.id)
+
+
 def prepared(folder: Path) -> Desk:
     """A desk with bells, incidents, a test and people in it."""
     desk = Desk(folder)
+    with_keys(desk)
     shop, home = desk.enrol(), desk.enrol("b-2", "성수이로 1인 가구", "서울 성동구 성수이로 88", kind="home-set")
     for bell, what in ((shop, "panic"), (shop, "test"), (home, "duress")):
         desk.press(bell, what)

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ask_everything import ask, prepared
+from ask_everything import ask, prepared, with_keys
 from browser import Dispatcher
 from desk import PASSWORD, Desk, until
 from fastapi import FastAPI
@@ -66,6 +66,7 @@ def rights_of(route: APIRoute) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_path_of_the_api_lets_in_whom_the_table_says(desk: Desk, role: str):
+    with_keys(desk)
     desk.press(desk.enrol())
     name = desk.operator(f"n-{role}", role)
     tried = 0
