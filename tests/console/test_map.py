@@ -241,3 +241,35 @@ def test_2000_bells_are_few_marks_and_no_long_frame(desk: Desk, url: str, browse
     assert frames[len(frames) // 2] < 200 and frames[-1] < 3_000
     person.context.close()
     assert not person.complaints
+
+
+def test_the_map_follows_the_night_without_a_reload(at_map: Dispatcher):
+    page = at_map.page
+    page.wait_for_selector("body[data-map=drawn]")
+    page.evaluate("window.sameDocument = true")
+    middle = """() => {
+      const canvas = document.querySelector("#map canvas");
+      const of = canvas.getContext("2d").getImageData(canvas.width / 2 + 7, canvas.height / 2 + 7, 1, 1).data;
+      return of[3] === 0 ? null : of[0];
+    }"""
+    assert page.evaluate(middle) > 200
+    page.emulate_media(color_scheme="dark")
+    until(lambda: page.evaluate(middle) < 60, "dark districts")
+    assert page.evaluate("window.sameDocument") is True
+
+
+def test_streets_are_drawn_under_the_districts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: Any):
+    write(tmp_path / "streets.pmtiles")
+    desk = with_streets(tmp_path, monkeypatch)
+    desk.enrol()
+    desk.operator()
+    with desk.served() as url:
+        person = Dispatcher(browser, url)
+        person.enter(desk, "김하늘", "/map")
+        person.page.wait_for_selector("#map img.leaflet-tile-loaded")
+        assert "Streets: ODbL" in text(person.page.locator(".attribution"))
+        assert person.page.locator("#streets-problem").is_hidden()
+        person.context.close()
+        desk.hub.close()
+    desk.close()
+    assert not person.complaints

@@ -5,6 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse, Response
@@ -13,6 +14,8 @@ from bellgate.console.access import Access, Principal
 from bellgate.console.deps import Deps
 from bellgate.console.refusal import Refused
 from bellgate.tiles import ZOOM_MAX, opened
+
+log = structlog.get_logger(__name__)
 
 # By exact names: nothing else of what a package brings is served.
 LEAFLET = {"leaflet.js": "text/javascript", "leaflet.css": "text/css"}
@@ -27,6 +30,8 @@ def router(deps: Deps, access: Access) -> APIRouter:
     served = APIRouter(include_in_schema=False)
     leaflet = Path(str(files("xstatic.pkg.leaflet"))) / "data"
     tiles, problem = opened(deps.config.tiles_path)
+    if problem:
+        log.warning("streets_unusable", problem=problem)
 
     @served.get("/static/leaflet/{name}")
     async def of_leaflet(name: str) -> Response:

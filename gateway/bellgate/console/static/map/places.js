@@ -5,8 +5,11 @@ import { make, symbol } from "../common/elements.js";
 import { language, t } from "../common/texts.js";
 import { loud } from "./quiet.js";
 
-await import("/static/leaflet/leaflet.js");
-loud();
+try {
+  await import("/static/leaflet/leaflet.js");
+} finally {
+  loud();
+}
 const { L } = window;
 
 // Marks that would stand closer than this cover each other.
@@ -38,7 +41,6 @@ export class Places {
     this.#boundaries(boundaries, Boolean(streets));
     this.#marks.addTo(this.#map);
     this.#map.on("moveend zoomend", () => this.#draw());
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => location.reload());
   }
 
   #streets({ min_zoom, max_zoom, bounds: [west, south, east, north] }) {
@@ -48,15 +50,17 @@ export class Places {
   }
 
   #boundaries(boundaries, over) {
-    const colours = getComputedStyle(document.body);
-    const colour = (name) => colours.getPropertyValue(name).trim();
+    const colour = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
     const of = (level) => ({ features: boundaries.features.filter((each) => each.properties.level === level), type: "FeatureCollection" });
-    const draw = (level, style) => L.geoJSON(of(level), { interactive: false, style });
-    this.#dongs = L.layerGroup([
-      draw("dong", { color: colour("--soft"), weight: 1, opacity: 0.35, fill: false }),
-      ...this.#labels(of("dong"), "dong"),
-    ]);
-    draw("gu", { color: colour("--soft"), weight: 1.6, opacity: 0.7, fill: !over, fillColor: colour("--paper"), fillOpacity: 1 }).addTo(this.#map);
+    const thin = () => ({ color: colour("--soft"), weight: 1, opacity: 0.35, fill: false });
+    const thick = () => ({ color: colour("--soft"), weight: 1.6, opacity: 0.7, fill: !over, fillColor: colour("--paper"), fillOpacity: 1 });
+    const dongs = L.geoJSON(of("dong"), { interactive: false, style: thin });
+    const gus = L.geoJSON(of("gu"), { interactive: false, style: thick }).addTo(this.#map);
+    this.#dongs = L.layerGroup([dongs, ...this.#labels(of("dong"), "dong")]);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      dongs.setStyle(thin);
+      gus.setStyle(thick);
+    });
     L.layerGroup(this.#labels(of("gu"), "gu")).addTo(this.#map);
     const suit = () => {
       const near = this.#map.getZoom() >= DONG_ZOOM;
