@@ -31,6 +31,6 @@ class Hashing:
             self._waiting -= 1
 
     async def hashed(self, password: str, name: str) -> str:
-        """What is kept of a password, reckoned in its turn. Raises AnsimbellError for a password that can't be used, StoreBusy."""
+        """What is kept of a password, reckoned in its turn. Raises AnsimbellError if it can't be used, StoreBusy."""
         async with self.turn():
             return await asyncio.to_thread(people.hashed, password, name)
