@@ -9,7 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
 
 from bellgate import __version__
-from bellgate.console import api, entry_pages, pages, refusal
+from bellgate.console import api, entry_pages, files, pages, refusal
 from bellgate.console.access import Access
 from bellgate.console.deps import Deps
 from bellgate.console.entry import Entry
@@ -47,6 +47,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.include_router(api.router(deps, access, entry))
     app.include_router(pages.router(deps, access))
     app.include_router(entry_pages.router(deps, access, entry))
+    app.include_router(files.router(deps, access))
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     _without_sign_in(app, deps)
     return app

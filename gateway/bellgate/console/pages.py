@@ -34,6 +34,10 @@ class Way:
 # In the order in which they stand at the top of each page. Whoever may not see the first comes in at the next.
 WAYS = (
     Way("desk", "/", "read"),
+    Way("bells", "/bells", "bells"),
+    Way("map", "/map", "bells"),
+    Way("troubles", "/troubles", "troubles"),
+    Way("mine", "/my-bells", "own"),
     Way("people", "/people", "people"),
     Way("profile", "/profile", None),
 )

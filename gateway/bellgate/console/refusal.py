@@ -12,6 +12,7 @@ from bellgate.errors import (
     AnsimbellError,
     NotAllowed,
     RecordError,
+    StalePlace,
     StaleVersion,
     StoreBusy,
     StoreError,
@@ -78,6 +79,8 @@ def install(app: FastAPI, store: Store) -> None:
         if isinstance(error, StaleVersion | NotAllowed):
             code = "stale" if isinstance(error, StaleVersion) else "not_allowed"
             return answer(409, code, str(error), await _present_state(request))
+        if isinstance(error, StalePlace):
+            return answer(409, "stale", str(error))
         if isinstance(error, StoreBusy):
             return answer(503, "busy", str(error), headers={"Retry-After": "1"})
         if isinstance(error, StoreError):

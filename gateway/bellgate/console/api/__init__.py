@@ -1,8 +1,11 @@
 """The JSON API under /api/v1, one module a subject.
 
 incidents   reading them, and what people decide about them
+bells       where they hang, how they are
+map         what may lie under the map of bells
 stream      live changes
-lists       bells, troubles, the clock, who asks
+troubles    the trouble list
+lists       the clock, who asks
 models      the shapes of requests and answers
 people      operators: their roles, areas, passwords
 profile     whoever asks: the own password, second factor, passkeys, sessions
@@ -12,12 +15,12 @@ answers     what every path may answer besides
 from fastapi import APIRouter
 
 from bellgate.console.access import Access
-from bellgate.console.api import desks, incidents, lists, people, profile, stream
+from bellgate.console.api import bells, desks, incidents, lists, map, people, profile, stream, troubles
 from bellgate.console.api.answers import ERRORS
 from bellgate.console.deps import Deps
 from bellgate.console.entry import Entry
 
-PARTS = (incidents, desks, lists, stream)
+PARTS = (incidents, desks, bells, map, lists, stream, troubles)
 
 
 def router(deps: Deps, access: Access, entry: Entry) -> APIRouter:
