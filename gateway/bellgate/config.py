@@ -54,6 +54,7 @@ class ConsoleSection(Section):
 
     listen: Listen = "127.0.0.1:8080"
     sign_within_min: Annotated[int, Field(ge=1, le=240)] = 20
+    tiles: Annotated[str, Field(min_length=1)] | None = None
 
     @property
     def host(self) -> str:
@@ -150,6 +151,11 @@ class Config(BaseModel):
     def backup_dir(self) -> Path:
         """Where backups go; a relative one counts from data_dir."""
         return (self.data_dir / self.backup.folder).resolve()
+
+    @property
+    def tiles_path(self) -> Path | None:
+        """The PMTiles file with streets for the map; a relative one counts from gateway.toml's folder."""
+        return None if self.console.tiles is None else (self.path.parent / self.console.tiles).resolve()
 
     def roster(self) -> Roster:
         """Who is told when: the [[policy]] sections, or everyone every minute."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from bellgate import backups, checkup, disk, record
+from bellgate import backups, checkup, disk, record, tiles
 from bellgate.clock import Clock, now_ms, time_source
 from bellgate.config import Config
 from bellgate.errors import AnsimbellError
@@ -53,6 +53,7 @@ def examine(config: Config) -> list[Finding]:
         ("certificates", _certificates),
         ("backups", _backups),
         ("contents", _contents),
+        ("map", _map),
     ):
         found += _safely(name, look, config)
     return found
@@ -177,6 +178,14 @@ def _backups(config: Config) -> Iterator[Finding]:
         return
     backups.read(there[-1].folder)
     yield Finding("backups", OK, f"{text}; it is as it was made")
+
+
+def _map(config: Config) -> Iterator[Finding]:
+    if config.tiles_path is None:
+        yield Finding("map", OK, "shows districts and no streets: console.tiles names none")
+        return
+    about = tiles.Tiles(config.tiles_path).about
+    yield Finding("map", OK, f"streets from {config.tiles_path.name}, zoom {about.min_zoom} to {about.max_zoom}")
 
 
 def _contents(config: Config) -> Iterator[Finding]:

@@ -13,6 +13,7 @@
     ├── TargetError           one delivery failed; says why; retried
     │   ├── TargetRefused     the receiver will never take this message; not retried
     │   └── TargetWaits       an earlier message has to arrive first; asked again, and no fault of the target
+    ├── StalePlace            where a bell hangs, or whose it is, has changed since somebody looked at it
     └── CommandRefused        a person's command on an incident was not carried out
         ├── UnknownIncident   there is none with that number
         ├── StaleVersion      the incident has changed since it was read
@@ -72,6 +73,10 @@ class TargetRefused(TargetError):
 
 class TargetWaits(TargetError):
     """Another message has to arrive before this one; nothing was sent."""
+
+
+class StalePlace(AnsimbellError):
+    """Where a bell hangs, or whose it is, has changed since somebody looked at it; nothing was changed."""
 
 
 class CommandRefused(AnsimbellError):

@@ -8,6 +8,8 @@ from typing import Any
 
 from browser import INSTALL, Dispatcher, launched
 from desk import Desk, until
+from test_bells import PLACE, beat
+from test_owner import own
 
 IMAGES = Path(__file__).parents[2] / "docs" / "img"
 WIDE = {"viewport": {"width": 1440, "height": 1340}}
@@ -41,6 +43,51 @@ def seeded(desk: Desk) -> None:
     desk.press(cafe, "panic")
     desk.press(shop, "battery")
     desk.clock.ahead_ms += 8_000
+
+
+HANG = {
+    "b-2c81": (37.5432, 127.0565),
+    "b-7f3a": (37.5472, 127.0473),
+    "b-a950": (37.5405, 127.0577),
+    "b-11d0": (37.5531, 127.0217),
+    "b-90ee": (37.5613, 127.0355),
+}
+
+
+def beside(desk: Desk) -> None:
+    """What the pages beside the desk show: two more bells, one of them silent; tests, a false alarm, a street
+    without power."""
+    desk.operator("박도윤", "administrator")
+    pharmacy = desk.enrol("b-11d0", "금호동 약국", "서울 성동구 금호로 101", site="seongsu-004")
+    salon = desk.enrol("b-90ee", "왕십리 미용실", "서울 성동구 왕십리로 300", site="seongsu-005")
+    for bell_id, at in HANG.items():
+        desk.store.write_now(
+            lambda tx, at=at, bell_id=bell_id: tx.run(
+                "UPDATE bell SET lat = ?, lon = ?, enrolled_ms = ? WHERE bell_id = ?",
+                (*at, desk.clock.now_ms() - 60 * 86_400_000, bell_id),
+            )
+        )
+    desk.press(pharmacy, "test")
+    accident = desk.press(pharmacy)
+    given = {"version": desk.view(accident)["version"], "disposition": "accidental"}
+    assert desk.post(f"/api/v1/incidents/{accident}/close", given, desk.session("이서준")).status_code == 200
+    boss = desk.token("supervisor", "한지우")
+    seen = desk.get("/api/v1/bells/b-11d0", boss).json()["seen"]
+    place = PLACE | {
+        "name": "금호동 약국",
+        "address": "서울 성동구 금호로 101",
+        "floor": "1층",
+        "lat": 37.5531,
+        "lon": 127.0217,
+    }
+    assert desk.post("/api/v1/bells/b-11d0/place", place | {"seen": seen, "confirm": True}, boss).status_code == 200
+    for n in range(6):
+        desk.press(
+            desk.enrol(f"b-51{n:02x}", f"성수 {n + 1}호점", "서울 성동구 성수일로", site=f"mapo-{n:03d}"), "battery"
+        )
+    for n, bell in enumerate((pharmacy, salon)):
+        beat(desk, bell, bat_mv=4_060 - 110 * n)
+    own(desk, "윤가람", "b-11d0")
 
 
 def main() -> int:
@@ -78,6 +125,21 @@ def main() -> int:
             phone.start_watch()
             phone.page.evaluate("document.querySelector('#cards .card').scrollIntoView({block: 'start'})")
             shoot(phone.page, "phone-ko")
+            phone.context.close()
+            beside(desk)
+            for way, chosen in (("bells", "b-11d0"), ("map", "b-2c81"), ("troubles", "")):
+                for name, scheme in (("ko", "light"), ("ko-night", "dark")):
+                    at = Dispatcher(browser, url, color_scheme=scheme, viewport={"width": 1440, "height": 900})
+                    at.enter(desk, "박도윤", f"/{way}")
+                    if chosen:
+                        at.page.click(f"[data-bell={chosen}]")
+                        at.page.evaluate("scrollTo(0, 0)")
+                    shoot(at.page, f"{way}-{name}")
+                    at.context.close()
+            owner = Dispatcher(browser, url, color_scheme="light", **PHONE)
+            owner.enter(desk, "윤가람", "/my-bells")
+            shoot(owner.page, "mine-ko")
+            owner.context.close()
             watching = Dispatcher(browser, url, color_scheme="light", **WIDE)
             watching.enter(desk, "김하늘")
             watching.start_watch()

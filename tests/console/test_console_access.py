@@ -20,7 +20,14 @@ PATHS = {
     ("GET", "/api/v1/incidents/1", None): "read",
     ("GET", "/api/v1/clock", None): "read",
     ("GET", "/api/v1/bells", None): "bells",
+    ("GET", "/api/v1/bells/b-7f3a", None): "bells",
+    ("GET", "/api/v1/bells/b-7f3a/background", None): "bells",  # or "read": whoever has that has this, too
+    ("POST", "/api/v1/bells/b-7f3a/place", "place"): "change_bells",
+    ("POST", "/api/v1/bells/b-7f3a/owners", "owners"): "people",
+    ("GET", "/api/v1/my/bells", None): "own",
+    ("GET", "/api/v1/map", None): "bells",
     ("GET", "/api/v1/troubles", None): "troubles",
+    ("GET", "/api/v1/troubles/cleared", None): "troubles",
     ("POST", "/api/v1/incidents/1/acknowledge", "version"): "command",
     ("POST", "/api/v1/incidents/1/dispatch", "version"): "command",
     ("POST", "/api/v1/incidents/1/en_route", "version"): "command",
@@ -47,6 +54,8 @@ BODIES = {
     "to": COMMAND | {"to": "이서준"},
     "into": COMMAND | {"into": 2},
     "text": COMMAND | {"text": "문 앞에 개가 있음"},
+    "place": {"seen": "0" * 16, "name": "성수 편의점", "address": "서울 성동구 아차산로 1"},
+    "owners": {"seen": [], "owners": []},
     "presented": {"console": "page-1", "up_to_signal": 1, "sounding": True},
     "console": {"console": "page-1"},
     "heard": DESK | {"heard": True, "proof": PROOF},
@@ -61,7 +70,11 @@ def test_every_role_stands_in_the_table():
 
 def test_every_path_of_the_api_is_tried_here(desk: Desk):
     told = desk.get("/api/v1/openapi.json").json()["paths"]
-    listed = {(method.upper(), path.replace("{incident_id}", "1")) for path, at in told.items() for method in at}
+    listed = {
+        (method.upper(), path.replace("{incident_id}", "1").replace("{bell_id}", "b-7f3a"))
+        for path, at in told.items()
+        for method in at
+    }
     assert listed == {(method, path) for method, path, _ in PATHS} | {("GET", "/api/v1/events")}
 
 

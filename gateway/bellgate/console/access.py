@@ -118,6 +118,10 @@ class Access:
 
     def to(self, right: str | None) -> Callable[..., Awaitable[Principal]]:
         """A dependency that gives the principal, and refuses (403) a role that lacks the right."""
+        return self.to_any(*(() if right is None else (right,)))
+
+    def to_any(self, *rights: str) -> Callable[..., Awaitable[Principal]]:
+        """As `to`, for whoever has one of the rights."""
 
         async def allowed(
             request: Request,
@@ -125,9 +129,10 @@ class Access:
             _cookie: Annotated[object, Depends(_cookie)],
             _csrf: Annotated[object, Depends(_csrf)],
         ) -> Principal:
-            principal = await self.principal(request, used=right == "command")
-            if right is not None and not principal.may(right):
-                raise Refused(403, "forbidden", f"the role {principal.role} may not do this (it lacks: {right})")
+            principal = await self.principal(request, used="command" in rights)
+            if rights and not any(principal.may(right) for right in rights):
+                lacks = " or ".join(rights)
+                raise Refused(403, "forbidden", f"the role {principal.role} may not do this (it lacks: {lacks})")
             return principal
 
         return allowed

@@ -9,7 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
 
 from bellgate import __version__
-from bellgate.console import api, pages, refusal
+from bellgate.console import api, files, pages, refusal
 from bellgate.console.access import Access
 from bellgate.console.deps import Deps
 from bellgate.console.guard import Guard
@@ -40,6 +40,7 @@ def create_app(deps: Deps) -> FastAPI:
     refusal.install(app, deps.store)
     app.include_router(api.router(deps, access))
     app.include_router(pages.router(deps, access))
+    app.include_router(files.router(deps, access))
     app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
     _without_sign_in(app, deps)
     return app

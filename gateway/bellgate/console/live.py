@@ -110,12 +110,12 @@ class Hub:
         snapshot: Callable[[], Awaitable[dict[str, Any]]],
         admitted: Callable[[], Awaitable[bool]],
         now_ms: Callable[[], int],
-        shows: Callable[[dict[str, Any]], bool] = lambda _: True,
+        for_client: Callable[[dict[str, Any]], Awaitable[dict[str, Any] | None]] | None = None,
     ) -> AsyncIterator[ServerSentEvent]:
         """Events from `last_id` on, else from a snapshot on; a heartbeat every HEARTBEAT_S.
 
         admitted: asked before each heartbeat; False (signed out, expired) ends the stream with "signed_out".
-        shows: is this event for this client?
+        for_client: the event as this client may see it, or None; without it, each as it is.
         """
         loop = asyncio.get_running_loop()
         woken = asyncio.Event()
@@ -135,8 +135,11 @@ class Hub:
                     continue
                 for entry in entries:
                     position = entry.seq
-                    if shows(entry.event):
-                        yield self._event(entry.event["type"], position, entry.data)
+                    event = entry.event if for_client is None else await for_client(entry.event)
+                    if event is entry.event:
+                        yield self._event(event["type"], position, entry.data)
+                    elif event is not None:
+                        yield self._event(event["type"], position, Entry(position, event).data)
                 if loop.time() >= beat_at:
                     if not await admitted():
                         yield ServerSentEvent(event="signed_out", data="{}")

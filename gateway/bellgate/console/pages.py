@@ -38,7 +38,13 @@ class Way:
 
 
 # In the order in which they stand at the top of each page. Whoever may not see the first comes in at the next.
-WAYS = (Way("desk", "/", "read"),)
+WAYS = (
+    Way("desk", "/", "read"),
+    Way("bells", "/bells", "bells"),
+    Way("map", "/map", "bells"),
+    Way("troubles", "/troubles", "troubles"),
+    Way("mine", "/my-bells", "own"),
+)
 # {handling: [action, …]} as JSON: the page offers what the incident's own table allows.
 ACTIONS_BY_HANDLING = json.dumps(
     {handling: [action for at, action in TRANSITIONS if at == handling] for handling in HANDLING}

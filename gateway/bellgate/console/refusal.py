@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from bellgate.errors import AnsimbellError, NotAllowed, StaleVersion, StoreBusy, StoreError, UnknownIncident
+from bellgate.errors import AnsimbellError, NotAllowed, StalePlace, StaleVersion, StoreBusy, StoreError, UnknownIncident
 from bellgate.store import Store, incidents
 
 log = structlog.get_logger(__name__)
@@ -69,6 +69,8 @@ def install(app: FastAPI, store: Store) -> None:
         if isinstance(error, StaleVersion | NotAllowed):
             code = "stale" if isinstance(error, StaleVersion) else "not_allowed"
             return answer(409, code, str(error), await _present_state(request))
+        if isinstance(error, StalePlace):
+            return answer(409, "stale", str(error))
         if isinstance(error, StoreBusy):
             return answer(503, "busy", str(error), headers={"Retry-After": "1"})
         if isinstance(error, StoreError):

@@ -25,6 +25,9 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     (FALLING, DUE): ABSENT,
 }
 SHOWN = (OPEN, FALLING)
+# How soon somebody must act. AT_ONCE: a press might not get through, or nobody might be told. LATER: nothing is worse
+# tomorrow.
+AT_ONCE, TODAY, LATER = "at_once", "today", "later"
 _S, _MIN, _H = 1_000, 60_000, 3_600_000
 
 
@@ -34,6 +37,7 @@ class Kind:
 
     expires_ms: it ends so long after it was shown or last said; None: somebody says that it is over. of_bell: its
     subject begins with the bell, and many of them in one area are gathered (see `storm`). of_target: with the target.
+    urgency: how soon somebody must act; it orders the list and nothing else.
     """
 
     raise_after_ms: int = 0
@@ -41,49 +45,51 @@ class Kind:
     expires_ms: int | None = None
     of_bell: bool = False
     of_target: bool = False
+    urgency: str = TODAY
 
 
 # Beside the times here, some have one of their own before they are said at all: a bell is missing after 180 s of
 # silence (30 s after its last will), no broker after 5 s, late rows after 15 s, a receiver after two lost answers.
 KINDS: dict[str, Kind] = {
     # The bells
-    "bell_missing": Kind(clear_after_ms=30 * _S, of_bell=True),
+    "bell_missing": Kind(clear_after_ms=30 * _S, of_bell=True, urgency=AT_ONCE),
     "bell_mains": Kind(10 * _S, 60 * _S, of_bell=True),  # a flicker is no blackout
     "bell_battery": Kind(clear_after_ms=10 * _MIN, of_bell=True),  # a resting battery looks better than it is
     "bell_fault": Kind(clear_after_ms=60 * _S, of_bell=True),
-    "events_lost": Kind(10 * _S, expires_ms=7 * 24 * _H, of_bell=True),  # one may overtake another on two ways
+    # One may overtake another on two ways.
+    "events_lost": Kind(10 * _S, expires_ms=7 * 24 * _H, of_bell=True, urgency=AT_ONCE),
     "message_refused": Kind(expires_ms=10 * _MIN, of_bell=True),
     # The targets
-    "target_failing": Kind(clear_after_ms=30 * _S, of_target=True),
+    "target_failing": Kind(clear_after_ms=30 * _S, of_target=True, urgency=AT_ONCE),
     "target_removed": Kind(),
-    "target_misconfigured": Kind(of_target=True),
+    "target_misconfigured": Kind(of_target=True, urgency=AT_ONCE),
     "target_unwatched": Kind(of_target=True),
-    "receiver_silent": Kind(of_target=True),
+    "receiver_silent": Kind(of_target=True, urgency=AT_ONCE),
     "receiver_clock": Kind(of_target=True),
-    "sounder_fault": Kind(of_target=True),
-    "delivery_dead": Kind(expires_ms=24 * _H, of_target=True),
+    "sounder_fault": Kind(of_target=True, urgency=AT_ONCE),
+    "delivery_dead": Kind(expires_ms=24 * _H, of_target=True, urgency=AT_ONCE),
     # The consoles
-    "console_silent": Kind(),
-    "console_unattended": Kind(10 * _S),  # a change of watch takes a moment
+    "console_silent": Kind(urgency=AT_ONCE),
+    "console_unattended": Kind(10 * _S, urgency=AT_ONCE),  # a change of watch takes a moment
     # The engine
-    "late_due": Kind(clear_after_ms=60 * _S),
-    "due_failed": Kind(expires_ms=1 * _H),
-    "no_escalation": Kind(expires_ms=1 * _H),
-    "intake_failed": Kind(expires_ms=1 * _H),
+    "late_due": Kind(clear_after_ms=60 * _S, urgency=AT_ONCE),
+    "due_failed": Kind(expires_ms=1 * _H, urgency=AT_ONCE),
+    "no_escalation": Kind(expires_ms=1 * _H, urgency=AT_ONCE),
+    "intake_failed": Kind(expires_ms=1 * _H, urgency=AT_ONCE),
     # The database, the record and the disk
-    "store_failing": Kind(),
-    "alarm_not_stored": Kind(),
-    "database_set_aside": Kind(),
-    "record_failing": Kind(),
-    "checkpoint_failing": Kind(),
-    "backup_failing": Kind(),
-    "retention_failing": Kind(),
+    "store_failing": Kind(urgency=AT_ONCE),
+    "alarm_not_stored": Kind(urgency=AT_ONCE),
+    "database_set_aside": Kind(urgency=AT_ONCE),
+    "record_failing": Kind(urgency=AT_ONCE),
+    "checkpoint_failing": Kind(urgency=LATER),
+    "backup_failing": Kind(urgency=LATER),
+    "retention_failing": Kind(urgency=LATER),
     "disk_low": Kind(clear_after_ms=60 * _S),
-    "disk_readonly": Kind(clear_after_ms=60 * _S),
+    "disk_readonly": Kind(clear_after_ms=60 * _S, urgency=AT_ONCE),
     # The broker
-    "broker_down": Kind(clear_after_ms=10 * _S),
+    "broker_down": Kind(clear_after_ms=10 * _S, urgency=AT_ONCE),
     "broker_permissions": Kind(),
-    "not_listening": Kind(clear_after_ms=10 * _S),
+    "not_listening": Kind(clear_after_ms=10 * _S, urgency=AT_ONCE),
     # The clock
     "clock_unsynchronised": Kind(10 * _MIN, 5 * _MIN),  # a machine that has just started needs a while
     "clock_set_back": Kind(),

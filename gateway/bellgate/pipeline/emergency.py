@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bellgate.core import incident as incident_core
+from bellgate.core import trouble
 from bellgate.core.escalation import EVERY_TARGET
 from bellgate.core.signal import Signal, read_event
 from bellgate.pipeline.outbox import Outbox
@@ -80,6 +81,7 @@ class Emergency:
 def _event(change: str, bell: Bell, signal: Signal, now_ms: int) -> dict[str, Any]:
     detail = f"{'TEST ' if signal.test else ''}{signal.what}: {bell.name}, {bell.address}"
     row = _row(bell.bell_id, detail, now_ms, None)
+    row["site"] = bell.site
     row["values"] = {"what": "test" if signal.test else signal.what, "name": bell.name, "address": bell.address}
     return {"type": "trouble", "change": change, "trouble": row, "sound": not signal.test}
 
@@ -87,6 +89,7 @@ def _event(change: str, bell: Bell, signal: Signal, now_ms: int) -> dict[str, An
 def _row(bell_id: str, detail: str, at_ms: int, cleared_ms: int | None) -> Row:
     times = {"raised_ms": at_ms, "last_ms": at_ms, "cleared_ms": cleared_ms}
     row = {"id": f"{KIND}/{bell_id}", "kind": KIND, "subject": bell_id, "detail": detail, "count": 1, "values": {}}
+    row |= {"bell_id": bell_id, "site": None, "urgency": trouble.kind_of(KIND).urgency}
     return row | times
 
 

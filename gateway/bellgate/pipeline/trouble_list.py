@@ -48,7 +48,7 @@ class TroubleList:
                 said,
                 self.now_ms,
                 state=after.state,
-                place=(None, None) if bell is None else (bell.bell_id, storm.area(bell.site)),
+                place=(None, None, None) if bell is None else (bell.bell_id, bell.site, storm.area(bell.site)),
             )
         self._wait(row, after)
         if after.state == trouble.OPEN and before not in trouble.SHOWN:
@@ -101,7 +101,7 @@ class TroubleList:
                 self._announce("raised", row)
             case storm.FORM:
                 area = row["area"]
-                common = troubles.insert(self.tx, row["kind"], area, {}, self.now_ms, place=(None, area))
+                common = troubles.insert(self.tx, row["kind"], area, {}, self.now_ms, place=(None, None, area))
                 troubles.gather(self.tx, [one["id"] for one in alone], common["id"], self.now_ms)
                 for one in alone:
                     if one["id"] != row["id"]:

@@ -30,6 +30,11 @@ def overlap(one: Areas, other: Areas) -> bool:
     )
 
 
+def whole(areas: Areas, area: str) -> bool:
+    """Does somebody with these areas see every site of the storm area ("seongsu-*", "market/*")?"""
+    return not areas or any(fnmatchcase(area.removesuffix("/*"), one) for one in areas)
+
+
 def condition(areas: Areas, column: str) -> tuple[str, list[str]]:
     """SQL that is true for rows whose `column` is a site in these areas, and its values."""
     if not areas:

@@ -7,6 +7,7 @@ from typing import Any
 
 from bellgate.core.supervision import Presence
 from bellgate.errors import EnrolmentError
+from bellgate.store.areas import EVERYWHERE, Areas, condition
 from bellgate.store.base import Tx
 
 # bells/gateway-<id>/canary/up is the gateway's own proof of life.
@@ -131,14 +132,22 @@ def save_presence(tx: Tx, state: Presence) -> None:
     )
 
 
-def listing(tx: Tx) -> list[dict[str, Any]]:
-    """For people and the API: each bell without its key, with its presence and how many incidents are open."""
+def listing(tx: Tx, areas: Areas = EVERYWHERE, bell_id: str | None = None) -> list[dict[str, Any]]:
+    """For people and the API: each bell in these areas (or this one of them) without its key, with its place, its
+    presence and how many incidents are open; open_alarms: of these, no tests."""
+    inside, values = condition(areas, "b.site")
     rows = tx.all(
-        "SELECT b.bell_id, b.site, b.kind, b.name, b.address, b.lat, b.lon, b.state, b.enrolled_ms, b.fingerprint, "
-        "p.last_seen_ms, COALESCE(p.online, 0) AS online, p.boot, p.health, "
-        "(SELECT COUNT(*) FROM incident i WHERE i.handling <> 'closed' AND EXISTS (SELECT 1 FROM signal s "
-        "WHERE s.incident_id = i.id AND s.bell_id = b.bell_id)) AS open_incidents "
-        "FROM bell b LEFT JOIN presence p ON p.bell_id = b.bell_id ORDER BY b.site, b.bell_id"
+        "SELECT b.bell_id, b.site, b.kind, b.name, b.address, b.floor, b.entrance, b.approach, b.lat, b.lon, "
+        "b.confirmed_ms, b.confirmed_by, b.state, b.enrolled_ms, b.fingerprint, "
+        "p.last_seen_ms, COALESCE(p.online, 0) AS online, p.boot, p.health, COALESCE(o.n, 0) AS open_incidents, "
+        "COALESCE(o.alarms, 0) AS open_alarms "
+        "FROM bell b LEFT JOIN presence p ON p.bell_id = b.bell_id "
+        "LEFT JOIN (SELECT s.bell_id, COUNT(DISTINCT i.id) AS n, "
+        "COUNT(DISTINCT CASE WHEN i.test = 0 THEN i.id END) AS alarms "
+        "FROM incident i JOIN signal s ON s.incident_id = i.id "
+        "WHERE i.handling <> 'closed' GROUP BY s.bell_id) o ON o.bell_id = b.bell_id "
+        f"WHERE {inside} AND (CAST(? AS TEXT) IS NULL OR b.bell_id = ?) ORDER BY b.site, b.bell_id",
+        (*values, bell_id, bell_id),
     )
     for row in rows:
         row["online"] = bool(row["online"])

@@ -138,6 +138,14 @@ def site(tx: Tx, incident_id: int) -> str | None:
     return None if row is None else str(row["site"])
 
 
+def open_of(tx: Tx, bell_id: str) -> list[int]:
+    """The open cases that began at this bell."""
+    return [
+        int(row["id"])
+        for row in tx.all("SELECT id FROM incident WHERE bell_id = ? AND handling <> 'closed' ORDER BY id", (bell_id,))
+    ]
+
+
 def forgotten(tx: Tx) -> list[int]:
     """Open cases that nobody holds and that no due row will bring up again: there must be none."""
     rows = tx.all(

@@ -8,12 +8,14 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from bellgate.core.trouble import KINDS
+from bellgate.core.trouble import KINDS, kind_of
+from bellgate.store.areas import EVERYWHERE, Areas, condition
 from bellgate.store.base import Row, Tx
 from bellgate.texts import trouble as say
 
 _COLUMNS = (
-    "id, kind, subject, detail, info, state, raised_ms, last_ms, count, cleared_ms, bell_id, area, gathers, part_of"
+    "id, kind, subject, detail, info, state, raised_ms, last_ms, count, cleared_ms, bell_id, site, area, gathers, "
+    "part_of"
 )
 _LIVE = "cleared_ms IS NULL"
 _SHOWN = "cleared_ms IS NULL AND state <> 'rising'"
@@ -58,17 +60,17 @@ def insert(
     at_ms: int,
     *,
     state: str = "open",
-    place: tuple[str | None, str | None] = (None, None),
+    place: tuple[str | None, str | None, str | None] = (None, None, None),
 ) -> Row:
-    """A new line. said: the values of its text, or a reason. place: (bell_id, area); an area without a bell: its
-    common line."""
-    bell_id, area = place
+    """A new line. said: the values of its text, or a reason. place: (bell_id, site, area); an area without a bell:
+    its common line."""
+    bell_id, site, area = place
     gathers = area is not None and bell_id is None
     info, detail = _texts(kind, subject, said)
     row = tx.one(
-        "INSERT INTO trouble (kind, subject, detail, info, state, raised_ms, last_ms, count, bell_id, area, gathers) "
-        f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",
-        (kind, subject, detail, info, state, at_ms, at_ms, 0 if gathers else 1, bell_id, area, int(gathers)),
+        "INSERT INTO trouble (kind, subject, detail, info, state, raised_ms, last_ms, count, bell_id, site, area, "
+        f"gathers) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",
+        (kind, subject, detail, info, state, at_ms, at_ms, 0 if gathers else 1, bell_id, site, area, int(gathers)),
     )
     assert row is not None
     return row
@@ -154,25 +156,59 @@ def is_open(tx: Tx, kind: str, subject: str) -> bool:
     return live(tx, kind, subject) is not None
 
 
-def open_troubles(tx: Tx) -> list[Row]:
-    """The list as people see it, newest first: each line that stands alone, and each common one with its `members`."""
-    rows = tx.all(f"SELECT {_COLUMNS} FROM trouble WHERE {_SHOWN} ORDER BY last_ms DESC, id DESC")
+def open_troubles(tx: Tx, areas: Areas = EVERYWHERE) -> list[Row]:
+    """The list as people see it, newest first: each line that stands alone, and each common one with its `members`.
+
+    areas: what is no bell's trouble is everybody's; of a common line, the bells in these areas.
+    """
+    inside, values = condition(areas, "site")
+    rows = tx.all(
+        f"SELECT {_COLUMNS} FROM trouble WHERE {_SHOWN} AND (site IS NULL OR {inside}) ORDER BY last_ms DESC, id DESC",
+        values,
+    )
     members: dict[int, list[Row]] = {}
     for row in rows:
         if row["part_of"] is not None:
             members.setdefault(row["part_of"], []).append(row)
-    return [shown(row, members.get(row["id"], ())) for row in rows if row["part_of"] is None]
+    return [
+        shown(row, members.get(row["id"], ()))
+        for row in rows
+        if row["part_of"] is None and (not row["gathers"] or row["id"] in members)
+    ]
 
 
-def with_members(tx: Tx, row: Row, limit: int) -> Row:
-    """A common line as people see it, with the first so many of its members; `bells` counts them all."""
+def recently_cleared(tx: Tx, since_ms: int, limit: int, areas: Areas = EVERYWHERE) -> list[Row]:
+    """Single lines that ended since then, the last first; each bell's by itself, wherever it stood."""
+    inside, values = condition(areas, "site")
     rows = tx.all(
-        f"SELECT {_COLUMNS} FROM trouble WHERE part_of = ? AND {_LIVE} ORDER BY id LIMIT ?", (row["id"], limit)
+        f"SELECT {_COLUMNS} FROM trouble WHERE cleared_ms >= ? AND gathers = 0 AND (site IS NULL OR {inside}) "
+        "ORDER BY cleared_ms DESC, id DESC LIMIT ?",
+        (since_ms, *values, limit),
     )
-    many = tx.one(f"SELECT COUNT(DISTINCT bell_id) AS n FROM trouble WHERE part_of = ? AND {_LIVE}", (row["id"],)) or {
-        "n": 0
-    }
-    return shown(row, rows, int(many["n"]))
+    return [shown(row) for row in rows]
+
+
+def with_members(tx: Tx, row: Row, limit: int, areas: Areas = EVERYWHERE) -> Row:
+    """A common line as people see it, with the first so many of its members in these areas; `bells` counts them all."""
+    inside, values = condition(areas, "site")
+    where = f"part_of = ? AND {_LIVE} AND {inside}"
+    rows = tx.all(f"SELECT {_COLUMNS} FROM trouble WHERE {where} ORDER BY id LIMIT ?", (row["id"], *values, limit))
+    many = tx.one(f"SELECT COUNT(DISTINCT bell_id) AS n FROM trouble WHERE {where}", (row["id"], *values))
+    return shown(row, rows, int(many["n"]) if many else 0)
+
+
+def of_bell(tx: Tx, bell_id: str) -> list[Row]:
+    """The shown lines of one bell, wherever they stand, newest first."""
+    rows = tx.all(f"SELECT {_COLUMNS} FROM trouble WHERE bell_id = ? AND {_SHOWN} ORDER BY id DESC", (bell_id,))
+    return [shown(row) for row in rows]
+
+
+def kinds_by_bell(tx: Tx) -> dict[str, list[str]]:
+    """{bell_id: the kinds of its shown lines, newest first}."""
+    found: dict[str, list[str]] = {}
+    for row in tx.all(f"SELECT bell_id, kind FROM trouble WHERE bell_id IS NOT NULL AND {_SHOWN} ORDER BY id DESC"):
+        found.setdefault(row["bell_id"], []).append(row["kind"])
+    return found
 
 
 def single_lines(tx: Tx) -> list[Row]:
@@ -194,14 +230,20 @@ def all_troubles(tx: Tx, limit: int = 200) -> list[Row]:
 def shown(row: Row, members: Collection[Row] = (), bells: int | None = None) -> Row:
     """A line as the API gives it: `values` are the places of its text; a common one has `bells` and `members`."""
     line = {name: row[name] for name in ("id", "kind", "subject", "detail", "state", "raised_ms", "last_ms", "count")}
-    line |= {"cleared_ms": row["cleared_ms"], "values": json.loads(row["info"])}
+    line |= {name: row[name] for name in ("cleared_ms", "bell_id", "site")} | {"values": json.loads(row["info"])}
+    line["urgency"] = kind_of(row["kind"]).urgency
     if row["gathers"]:
         bells = len({one["bell_id"] for one in members}) if bells is None else bells
-        line["detail"] = say("en", "storm", row["subject"], {"bells": bells, "area": row["subject"]})
         line["values"] = {"bells": bells, "area": row["subject"]}
+        line["detail"] = storm_text(line["values"])
         line["bells"] = bells
         line["members"] = [shown(one) for one in members]
     return line
+
+
+def storm_text(values: Mapping[str, str | int]) -> str:
+    """What a common line says, in English; values: bells and area."""
+    return say("en", "storm", str(values["area"]), values)
 
 
 def of_the_gone(tx: Tx) -> list[Row]:

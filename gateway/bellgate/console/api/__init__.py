@@ -1,8 +1,11 @@
 """The JSON API under /api/v1, one module a subject.
 
 incidents   reading them, and what people decide about them
+bells       where they hang, how they are
+map         what may lie under the map of bells
 stream      live changes
-lists       bells, troubles, the clock, who asks
+troubles    the trouble list
+lists       the clock, who asks
 models      the shapes of requests and answers
 answers     what every path may answer besides
 """
@@ -10,11 +13,11 @@ answers     what every path may answer besides
 from fastapi import APIRouter
 
 from bellgate.console.access import Access
-from bellgate.console.api import desks, incidents, lists, stream
+from bellgate.console.api import bells, desks, incidents, lists, map, stream, troubles
 from bellgate.console.api.answers import ERRORS
 from bellgate.console.deps import Deps
 
-PARTS = (incidents, desks, lists, stream)
+PARTS = (incidents, desks, bells, map, lists, stream, troubles)
 
 
 def router(deps: Deps, access: Access) -> APIRouter:

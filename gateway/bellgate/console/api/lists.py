@@ -1,4 +1,4 @@
-"""Bells, troubles, the gateway's clock, and who asks."""
+"""The gateway's clock, and who asks."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -6,23 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from bellgate.console.access import MAY, Access, Principal
-from bellgate.console.api.models import ClockAnswer, Listed, Me
+from bellgate.console.api.models import ClockAnswer, Me
 from bellgate.console.deps import Deps
-from bellgate.store import bells, troubles
 
 
 def add(api: APIRouter, deps: Deps, access: Access) -> None:
-    """GET bells, troubles, clock, me."""
-
-    @api.get("/bells", response_model=Listed, dependencies=[Depends(access.to("bells"))])
-    async def list_bells() -> dict[str, Any]:
-        """Every bell with its last sign of life."""
-        return {"items": await deps.store.read(bells.listing)}
-
-    @api.get("/troubles", response_model=Listed, dependencies=[Depends(access.to("troubles"))])
-    async def list_troubles() -> dict[str, Any]:
-        """What the operator must know; never mixed with alarms."""
-        return {"items": await deps.store.read(troubles.open_troubles)}
+    """GET clock and me."""
 
     @api.get("/clock", response_model=ClockAnswer, dependencies=[Depends(access.to("read"))])
     async def clock() -> dict[str, Any]:

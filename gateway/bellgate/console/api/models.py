@@ -227,12 +227,6 @@ class Incidents(BaseModel):
     items: list[IncidentItem]
 
 
-class Listed(BaseModel):
-    """Rows as the store gives them."""
-
-    items: list[dict[str, Any]]
-
-
 class ClockAnswer(BaseModel):
     """The gateway's clock, and how far it can be trusted."""
 

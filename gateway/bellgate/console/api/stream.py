@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from bellgate.console import sight
 from bellgate.console.access import Access, Principal
 from bellgate.console.deps import Deps
 from bellgate.console.live import SEND_TIMEOUT_S, STREAMS_MAX
@@ -25,7 +26,7 @@ def add(api: APIRouter, deps: Deps, access: Access) -> None:
             return {
                 "gateway": deps.config.gateway.id,
                 "incidents": incidents.views(tx, "open", OPEN_MAX, None, principal.areas),
-                "troubles": troubles.open_troubles(tx),
+                "troubles": troubles.open_troubles(tx, principal.areas),
             }
 
         return await deps.store.read(both)
@@ -59,11 +60,11 @@ def add(api: APIRouter, deps: Deps, access: Access) -> None:
         def stream() -> AsyncIterator[ServerSentEvent]:
             last_id = request.headers.get("Last-Event-ID") or after
             return deps.hub.stream(
-                last_id, partial(snapshot, principal), admitted, deps.clock.now_ms, partial(_shows, principal)
+                last_id,
+                partial(snapshot, principal),
+                admitted,
+                deps.clock.now_ms,
+                partial(sight.event, deps.store, principal.areas),
             )
 
         return EventSourceResponse(stream(), ping=3_600, send_timeout=SEND_TIMEOUT_S)
-
-
-def _shows(principal: Principal, event: dict[str, Any]) -> bool:
-    return event["type"] != "incident" or principal.sees(event["incident"]["site"])

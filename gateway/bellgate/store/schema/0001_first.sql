@@ -92,6 +92,8 @@ CREATE TABLE incident (
 CREATE UNIQUE INDEX incident_open ON incident (folds_by, test) WHERE handling <> 'closed';
 CREATE INDEX incident_folds ON incident (folds_by, id);
 CREATE INDEX incident_merged ON incident (merged_into) WHERE merged_into IS NOT NULL;
+-- What became of a bell's alarms.
+CREATE INDEX incident_closed ON incident (bell_id, closed_ms) WHERE handling = 'closed';
 
 -- One row per press, for ever. The identity is UNIQUE: that is the deduplication. `id` is the receipt number.
 CREATE TABLE signal (
@@ -117,6 +119,7 @@ CREATE TABLE signal (
     UNIQUE (bell_id, boot, seq)
 );
 CREATE INDEX signal_incident ON signal (incident_id);
+CREATE INDEX signal_test ON signal (bell_id, id) WHERE what = 'test';
 
 -- What must happen at a time: escalation, lease, supervision, clearing. One row per kind and subject.
 CREATE TABLE due (
@@ -168,13 +171,16 @@ CREATE TABLE trouble (
     count      INTEGER NOT NULL,             -- how often it was said; of a common line: how many have stood in it
     cleared_ms INTEGER,
     bell_id    TEXT,                         -- whose trouble it is, if a bell's
-    area       TEXT,                         -- where that bell hangs
+    site       TEXT,                         -- where that bell hangs
+    area       TEXT,                         -- and in which area that is
     gathers    INTEGER NOT NULL DEFAULT 0,   -- this is the common line of an area
     part_of    INTEGER                       -- trouble.id of the common line in which this one stands; null: alone
 );
 CREATE UNIQUE INDEX trouble_open ON trouble (kind, subject) WHERE cleared_ms IS NULL;
 CREATE INDEX trouble_area ON trouble (kind, area) WHERE cleared_ms IS NULL;
 CREATE INDEX trouble_part ON trouble (part_of) WHERE cleared_ms IS NULL;
+CREATE INDEX trouble_bell ON trouble (bell_id) WHERE cleared_ms IS NULL;
+CREATE INDEX trouble_cleared ON trouble (cleared_ms) WHERE cleared_ms IS NOT NULL;
 
 -- Refused messages, counted by reason.
 CREATE TABLE refusal (

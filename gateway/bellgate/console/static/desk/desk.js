@@ -1,10 +1,11 @@
 // The dispatcher's page: joins the stream, the cards, the sound and the keys.
 
 import { get, post } from "../common/api.js";
-import { known, lineText, make, whatText } from "../common/elements.js";
+import { lineText, make, whatText } from "../common/elements.js";
 import { RIGHTS, frame, me } from "../common/frame.js";
 import { Live } from "../common/live.js";
-import { clock, has, span, t } from "../common/texts.js";
+import { clock, span, t } from "../common/texts.js";
+import { Troubles } from "../common/troubles.js";
 import { Board } from "./board.js";
 import { ACTIONS, unattended } from "./card.js";
 import { anyOpen, askDisposition, askText } from "./dialogs.js";
@@ -22,8 +23,7 @@ const byId = (id) => document.getElementById(id);
 const POSSIBLE = JSON.parse(document.body.dataset.actions);
 
 const sound = new Sound();
-const troubles = new Map();
-const unfolded = new Set();
+const troubles = new Troubles(byId("troubles"), byId("trouble-count"), byId("no-trouble"));
 let closed = [];
 let remindedAt = -Infinity;
 let linkBefore = "";
@@ -50,10 +50,8 @@ const red = new Red(live, watch);
 
 function snapshot(data) {
   board.replace(data.incidents);
-  troubles.clear();
-  for (const each of data.troubles) troubles.set(each.id, each);
+  troubles.replace(data.troubles);
   if (board.anyUnattended) ring();
-  drawTroubles();
   drawCounts();
   document.body.dataset.drawn = "true"; // everything that was there when the page opened
 }
@@ -138,49 +136,10 @@ async function showRecord(card) {
   card.record.lastChild.replaceChildren(...lines);
 }
 
-// loud: an alarm that the disk did not take; it has no incident, so this line is all there is to see of it.
-function trouble({ change, trouble: each, sound: loud }) {
-  if (loud) sound.alarm();
-  if (change === "cleared" || change === "gathered") troubles.delete(each.id);
-  else troubles.set(each.id, each);
-  drawTroubles();
-}
-
-function drawTroubles() {
-  const items = [...troubles.values()].sort((a, b) => b.last_ms - a.last_ms).map((each) => {
-    const title = has(`trouble.${each.kind}`) ? t(`trouble.${each.kind}`) : each.kind;
-    const times = each.count > 1 ? t("trouble.times", { n: each.count }) : "";
-    const when = [t("trouble.since", { time: clock(each.raised_ms) }), times].filter(Boolean).join(" · ");
-    const item = make("li", {}, make("strong", { text: title }), make("span", { text: each.subject }),
-      troubleText(each), make("small", { text: when }));
-    const remedy = `trouble_remedy.${each.members ? "storm" : each.kind}`;
-    if (has(remedy)) item.append(make("small", { text: t("trouble.remedy", { remedy: t(remedy) }) }));
-    if (each.members) item.append(membersOf(each));
-    return item;
-  });
-  byId("troubles").replaceChildren(...items);
-  byId("trouble-count").textContent = items.length;
-  byId("no-trouble").hidden = items.length > 0;
-}
-
-// In the page's language; what the gateway has no words for, as it came.
-function troubleText(each) {
-  const key = `trouble_detail.${each.members ? "storm" : each.kind}`;
-  if (!has(key) || !each.values) return make("small", { text: each.detail, lang: "en" });
-  const places = { subject: each.subject, ...each.values };
-  if (places.what) places.what = whatText(places.what);
-  if (places.why) places.why = known("why", places.why);
-  return make("small", { text: t(key, places) });
-}
-
-// A storm of one kind in one area: its bells, unfolded on demand; it stays unfolded when one of them changes.
-function membersOf(each) {
-  const more = each.bells > each.members.length ? [make("li", { text: "…" })] : [];
-  const list = make("ul", {}, ...each.members.map((one) => make("li", { text: one.subject })), ...more);
-  const details = make("details", {}, make("summary", { text: t("trouble.members", { bells: each.bells }) }), list);
-  details.open = unfolded.has(each.id);
-  details.addEventListener("toggle", () => (details.open ? unfolded.add(each.id) : unfolded.delete(each.id)));
-  return details;
+// sound: an alarm that the disk did not take; it has no incident, so this line is all there is to see of it.
+function trouble(told) {
+  if (told.sound) sound.alarm();
+  troubles.take(told);
 }
 
 function rememberClosed(incident) {
@@ -302,7 +261,7 @@ function draw() {
     card.update(card.incident);
     if (card.record.open) showRecord(card);
   }
-  drawTroubles();
+  troubles.draw();
   drawClosed();
   drawCounts();
 }
