@@ -6,6 +6,9 @@ map         what may lie under the map of bells
 stream      live changes
 troubles    the trouble list
 lists       the clock, who asks
+history     searching, and an incident or a table to take away
+reports     figures of a span of days
+policy      who is told when
 models      the shapes of requests and answers
 answers     what every path may answer besides
 """
@@ -13,11 +16,11 @@ answers     what every path may answer besides
 from fastapi import APIRouter
 
 from bellgate.console.access import Access
-from bellgate.console.api import bells, desks, incidents, lists, map, stream, troubles
+from bellgate.console.api import bells, desks, history, incidents, lists, map, policy, reports, stream, troubles
 from bellgate.console.api.answers import ERRORS
 from bellgate.console.deps import Deps
 
-PARTS = (incidents, desks, bells, map, lists, stream, troubles)
+PARTS = (incidents, history, desks, bells, map, lists, reports, policy, stream, troubles)
 
 
 def router(deps: Deps, access: Access) -> APIRouter:
