@@ -111,7 +111,7 @@ def _lives(tx: Tx, now_ms: int) -> None:
     for number, day, hours in ((3, 20, 31), (3, 9, 2), (11, 12, 5), (20, 3, 40)):
         bell_id = f"b-{number:04x}"
         raised_ms = now_ms - day * many.DAY_MS
-        row = troubles.insert(tx, "bell_missing", bell_id, {}, raised_ms, place=(bell_id, "seongsu-*"))
+        row = troubles.insert(tx, "bell_missing", bell_id, {}, raised_ms, place=(bell_id, None, "seongsu-*"))
         troubles.end(tx, row["id"], raised_ms + hours * 3_600_000)
     row = troubles.insert(tx, "broker_down", "broker", "exited", now_ms - 11 * many.DAY_MS)
     troubles.end(tx, row["id"], now_ms - 11 * many.DAY_MS + 95_000)

@@ -316,10 +316,12 @@ def test_a_silence_counts_within_the_span_and_faults_at_once_count_once(store: S
         put(tx, [])
         tx.run("INSERT INTO presence (bell_id, last_seen_ms) VALUES ('b-1', ?), ('b-2', ?)", (T0, T0))
         for bell_id, begin, end in (("b-1", -5, 6), ("b-1", 30, 36), ("b-2", 71, None), ("b-1", 90, 95)):
-            row = troubles.insert(tx, "bell_missing", bell_id, {}, T0 + begin * hour, place=(bell_id, "seongsu-*"))
+            row = troubles.insert(
+                tx, "bell_missing", bell_id, {}, T0 + begin * hour, place=(bell_id, SITES[bell_id], "seongsu-*")
+            )
             if end is not None:
                 troubles.end(tx, row["id"], T0 + end * hour)
-        troubles.insert(tx, "bell_missing", "seongsu-*", {}, T0, place=(None, "seongsu-*"))  # the common line
+        troubles.insert(tx, "bell_missing", "seongsu-*", {}, T0, place=(None, None, "seongsu-*"))  # the common line
         for kind, begin, end in (("broker_down", 10, 12), ("not_listening", 11, 13), ("disk_low", 20, 60)):
             row = troubles.insert(tx, kind, "x", {}, T0 + begin * hour)
             troubles.end(tx, row["id"], T0 + end * hour)
