@@ -3,9 +3,13 @@
 import shutil
 import sys
 import tempfile
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import desk as desk_module
+import past
 from browser import INSTALL, Dispatcher, launched
 from desk import Desk, until
 from test_bells import PLACE, beat
@@ -90,6 +94,29 @@ def beside(desk: Desk) -> None:
     own(desk, "윤가람", "b-11d0")
 
 
+def read(browser: Any, shoot: Any) -> None:
+    """The pages that are read: a month that has passed, in which the day after tomorrow is a holiday."""
+    holiday = datetime.now(ZoneInfo("Asia/Seoul")).date() + timedelta(days=2)
+    desk_module.TOML = past.TOML.replace("2099-01-01", str(holiday))
+    with tempfile.TemporaryDirectory() as folder:
+        desk = Desk(Path(folder))
+        with desk.served() as url:
+            paths = {"history": "/history", "incident": f"/incidents/{past.month(desk)}"}
+            paths |= {"reports": "/reports", "policy": "/policy"}
+            for scheme, names in (("light", list(paths)), ("dark", ["reports"])):
+                for name in names:
+                    at = Dispatcher(browser, url, color_scheme=scheme, **WIDE)
+                    at.enter(desk, "이서준", paths[name])
+                    if name == "policy":
+                        at.page.fill("#site", "seongsu-012")
+                        at.page.click("#explain button")
+                        at.page.wait_for_selector("#rounds ol")
+                    shoot(at.page, f"{name}-ko{'-night' if scheme == 'dark' else ''}")
+                    at.context.close()
+            desk.hub.close()
+        desk.close()
+
+
 def main() -> int:
     """Writes docs/img/console-*.png."""
     path = shutil.which("chromium") or shutil.which("google-chrome")
@@ -147,6 +174,7 @@ def main() -> int:
         watching.page.wait_for_selector("body[data-link=lost]")
         shoot(watching.page, "lost-ko")
         desk.close()
+        read(browser, shoot)
     return 0
 
 

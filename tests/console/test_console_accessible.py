@@ -32,7 +32,7 @@ def test_page(desk: Desk, browser: Any, url: str, way: Any, language: str, theme
         desk.press(bell, what)
     name = desk.operator("김하늘", WHO.get(way.right or "", "administrator"))
     person = Dispatcher(browser, url, language, color_scheme=theme)
-    person.enter(desk, name, way.path)
+    person.enter(desk, name, way.path.replace("{incident_id:int}", "1"))
     person.page.wait_for_selector("body[data-drawn]")
     assert violations(person.page) == []
     assert not person.complaints

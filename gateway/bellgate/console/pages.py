@@ -19,11 +19,13 @@ from bellgate.store import sessions
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A page behind the sign-in: templates/<name>.html, static/<name>/<name>.js and .css. right: who may see it."""
+    """A page behind the sign-in: templates/<name>.html, static/<name>/<name>.js and .css. right: who may see it.
+    listed: it stands at the top of every page; the others are reached by a link."""
 
     name: str
     path: str
     right: str | None
+    listed: bool = True
 
     def modules(self) -> list[str]:
         """Named in the page, so that the browser asks for all of them at once and not one after another."""
@@ -34,10 +36,14 @@ class Way:
 # In the order in which they stand at the top of each page. Whoever may not see the first comes in at the next.
 WAYS = (
     Way("desk", "/", "read"),
+    Way("history", "/history", "read"),
+    Way("incident", "/incidents/{incident_id:int}", "read", listed=False),
     Way("bells", "/bells", "bells"),
     Way("map", "/map", "bells"),
     Way("troubles", "/troubles", "troubles"),
     Way("mine", "/my-bells", "own"),
+    Way("reports", "/reports", "reports"),
+    Way("policy", "/policy", "policy"),
     Way("people", "/people", "people"),
     Way("profile", "/profile", None),
 )
@@ -67,7 +73,7 @@ def router(deps: Deps, access: Access) -> APIRouter:
                 request,
                 f"{way.name}.html",
                 page=way.name,
-                ways=ways,
+                ways=[one for one in ways if one.listed],
                 me=session.operator,
                 role=session.role,
                 rights=" ".join(sorted(rights)),

@@ -42,14 +42,21 @@ def collect(tx: Tx, incident_id: int, gateway_id: str, at_ms: int, clock: str) -
     }
 
 
-def write(content: dict[str, Any], authority: Authority, folder: Path) -> tuple[Path, Path]:
-    """Both files, in `folder`: (JSON, HTML). Raises StoreError; files that exist are not overwritten."""
+def seal(content: dict[str, Any], authority: Authority) -> list[tuple[str, bytes]]:
+    """(file name, bytes) of the signed JSON and of the HTML that belongs to it."""
     content = content | {"authority_sha256": authority.fingerprint("ca")}
     html = page.render(content, hashlib.sha256(signing.canonical(content)).hexdigest()).encode("utf-8")
     document = signing.sign(content | {"html_sha256": hashlib.sha256(html).hexdigest()}, authority.signer())
     name = f"incident-{content['incident']['id']}"
-    paths = folder / f"{name}.json", folder / f"{name}.html"
-    bodies = json.dumps(document, ensure_ascii=False, indent=1).encode("utf-8"), html
+    signed = json.dumps(document, ensure_ascii=False, indent=1).encode("utf-8")
+    return [(f"{name}.json", signed), (f"{name}.html", html)]
+
+
+def write(content: dict[str, Any], authority: Authority, folder: Path) -> tuple[Path, Path]:
+    """Both files, in `folder`: (JSON, HTML). Raises StoreError; files that exist are not overwritten."""
+    (json_name, signed), (html_name, html) = seal(content, authority)
+    paths = folder / json_name, folder / html_name
+    bodies = signed, html
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path, body in zip(paths, bodies, strict=True):

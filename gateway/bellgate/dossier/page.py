@@ -7,8 +7,8 @@ from typing import Any
 
 from jinja2 import Environment
 
-from bellgate.console.texts import LANGUAGES, texts
 from bellgate.dossier.drawing import Event, draw
+from bellgate.texts import LANGUAGES, texts
 
 # Korea has no summer time: one offset is right for every year this will be read for.
 KST = timezone(timedelta(hours=9), "KST")

@@ -1,5 +1,6 @@
 """The cases that people handle, and how they are shown."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
@@ -102,11 +103,13 @@ def views(
 ) -> list[dict[str, Any]]:
     """Cases for people and the API, newest first. state: "open", "closed" or "all"."""
     inside, values = condition(areas, "i.site")
-    rows = tx.all(
-        f"{_VIEW} WHERE {_STATES[state]} AND {inside} AND (CAST(? AS BIGINT) IS NULL OR i.id < ?) "
-        "ORDER BY i.id DESC LIMIT ?",
-        (*values, before_id, before_id, limit),
-    )
+    before = f"{_STATES[state]} AND {inside} AND (CAST(? AS BIGINT) IS NULL OR i.id < ?)"
+    return chosen(tx, before, (*values, before_id, before_id), limit)
+
+
+def chosen(tx: Tx, where: str, values: Sequence[Any], limit: int) -> list[dict[str, Any]]:
+    """The newest cases for which this SQL of a module beside us is true; the case is `i`."""
+    rows = tx.all(f"{_VIEW} WHERE {where} ORDER BY i.id DESC LIMIT ?", (*values, limit))
     return [_shown(row) for row in rows]
 
 

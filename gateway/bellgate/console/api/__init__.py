@@ -6,6 +6,9 @@ map         what may lie under the map of bells
 stream      live changes
 troubles    the trouble list
 lists       the clock, who asks
+history     searching, and an incident or a table to take away
+reports     figures of a span of days
+policy      who is told when
 models      the shapes of requests and answers
 people      operators: their roles, areas, passwords
 profile     whoever asks: the own password, second factor, passkeys, sessions
@@ -15,12 +18,25 @@ answers     what every path may answer besides
 from fastapi import APIRouter
 
 from bellgate.console.access import Access
-from bellgate.console.api import bells, desks, incidents, lists, map, people, profile, stream, troubles
+from bellgate.console.api import (
+    bells,
+    desks,
+    history,
+    incidents,
+    lists,
+    map,
+    people,
+    policy,
+    profile,
+    reports,
+    stream,
+    troubles,
+)
 from bellgate.console.api.answers import ERRORS
 from bellgate.console.deps import Deps
 from bellgate.console.entry import Entry
 
-PARTS = (incidents, desks, bells, map, lists, stream, troubles)
+PARTS = (incidents, history, desks, bells, map, lists, reports, policy, stream, troubles)
 
 
 def router(deps: Deps, access: Access, entry: Entry) -> APIRouter:

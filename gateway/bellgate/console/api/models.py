@@ -9,6 +9,9 @@ NOTE_MAX_CHARS = 2_000
 INT_MAX = 2**63 - 1
 
 Disposition = Literal["genuine", "accidental", "prank", "device_fault", "test", "duplicate", "nobody_found"]
+What = Literal["duress", "holdup", "panic", "medical", "intrusion", "checkin_missed", "tamper", "test"]
+Handling = Literal["received", "presented", "acknowledged", "dispatched", "en_route", "on_scene", "cleared", "closed"]
+Language = Literal["ko", "en"]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NOTE_MAX_CHARS)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 Secret = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -225,6 +228,12 @@ class Incidents(BaseModel):
     """Newest first."""
 
     items: list[IncidentItem]
+
+
+class Found(Incidents):
+    """What a search found."""
+
+    next: int | None = Field(description="Ask again with it as `before`; null: there are no more.")
 
 
 class ClockAnswer(BaseModel):

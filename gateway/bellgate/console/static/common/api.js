@@ -21,9 +21,9 @@ export async function post(path, body = undefined, { deadline_ms = DEADLINE_MS, 
   }
 }
 
-export async function get(path) {
+export async function get(path, deadline_ms = DEADLINE_MS) {
   try {
-    const answer = await fetch(path, { signal: AbortSignal.timeout(DEADLINE_MS) });
+    const answer = await fetch(path, { signal: AbortSignal.timeout(deadline_ms) });
     return { status: answer.status, body: await answer.json() };
   } catch {
     return { status: 0, body: null };
