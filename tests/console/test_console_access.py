@@ -18,6 +18,8 @@ PATHS = {
     ("GET", "/api/v1/me", None): None,
     ("GET", "/api/v1/incidents", None): "read",
     ("GET", "/api/v1/incidents/1", None): "read",
+    ("GET", "/api/v1/incidents/1/colleagues", None): "command",
+    ("GET", "/api/v1/plans", None): "read",
     ("GET", "/api/v1/clock", None): "read",
     ("GET", "/api/v1/bells", None): "bells",
     ("GET", "/api/v1/bells/b-7f3a", None): "bells",
