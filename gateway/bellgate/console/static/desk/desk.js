@@ -238,8 +238,6 @@ function draw() {
     card.redraw();
     if (card.record?.open) showRecord(card);
   }
-  troubles.draw();
-  drawClosed();
   closed.draw();
   notice.draw();
   troubles.draw();
