@@ -28,6 +28,8 @@ PATHS = {
     ("GET", "/api/v1/reports.csv?table=days", None): "reports",
     ("GET", "/api/v1/policy", None): "policy",
     ("GET", "/api/v1/policy/explain", None): "policy",
+    ("GET", "/api/v1/incidents/1/colleagues", None): "command",
+    ("GET", "/api/v1/plans", None): "read",
     ("GET", "/api/v1/clock", None): "read",
     ("GET", "/api/v1/bells", None): "bells",
     ("GET", "/api/v1/bells/b-7f3a", None): "bells",

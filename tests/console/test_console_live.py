@@ -184,7 +184,7 @@ def test_a_storm_from_many_threads_is_complete_and_in_order():
     def storm() -> None:
         def publish() -> None:
             for number in range(100):
-                hub.publish({"type": "incident", "number": number})
+                hub.publish({"type": "trouble", "number": number})
 
         threads = [threading.Thread(target=publish) for _ in range(4)]
         for thread in threads:
@@ -234,3 +234,33 @@ def test_a_snapshot_that_cannot_be_read_ends_the_stream():
     hub = Hub()
     assert read(hub, None, 1, snapshot=busy) == []
     assert hub.streams == 0
+
+
+def incident_event(number: int, version: int, sound: bool = False) -> dict[str, Any]:
+    return {"type": "incident", "change": "joined", "incident": {"id": number, "version": version}, "sound": sound}
+
+
+def test_who_is_far_behind_gets_of_each_incident_the_newest_and_its_sound():
+    hub = Hub()
+
+    def storm() -> None:
+        hub.publish(incident_event(7, 1, sound=True))
+        hub.publish({"type": "trouble", "change": "raised"})
+        for version in range(1, 60):
+            hub.publish(incident_event(1, version))
+        hub.publish(incident_event(7, 2))
+
+    got = [json.loads(event.data) for event in read(hub, None, 4, storm)[1:]]
+    assert [one["seq"] for one in got] == [2, 61, 62]
+    assert (got[1]["incident"]["version"], got[1]["sound"]) == (59, False)
+    assert (got[2]["incident"]["version"], got[2]["sound"]) == (2, True), "it has sounded, and that is not lost"
+
+
+def test_who_keeps_up_gets_every_step():
+    hub = Hub()
+
+    def few() -> None:
+        for version in range(1, 20):
+            hub.publish(incident_event(1, version))
+
+    assert [json.loads(event.data)["seq"] for event in read(hub, None, 20, few)[1:]] == list(range(1, 20))

@@ -61,14 +61,14 @@ def test_a_press_is_seen_heard_and_handled_by_key_alone(desk: Desk, dispatcher: 
         page.wait_for_selector(f"article[data-id='{incident}'][data-saving=false]")
 
     handled("1 KeyA", "acknowledged", "접수됨 · 내가 담당")
-    assert "출동 지령이 없으면 다시 울립니다" in text(card.locator(".next"))
+    assert "출동 지령이 없으면 다시 울립니다" in text(card.locator(".lease"))
     assert stages(desk, incident) == ["acknowledged", "acknowledged"]
     handled("KeyD", "dispatched", "출동 지령됨")
     handled("KeyE", "en_route", "출동 중")
     handled("KeyS", "on_scene", "현장 도착")
     handled("KeyC", "cleared", "현장 조치 완료")
     dispatcher.key("KeyX")
-    page.wait_for_selector("#close-dialog[open]")
+    page.wait_for_selector("#choose-dialog[open]")
     dispatcher.key("Digit1")
     until(lambda: desk.view(incident)["handling"] == "closed", "closed")
     assert desk.view(incident)["disposition"] == "genuine"
@@ -121,7 +121,7 @@ def test_an_action_that_is_not_stored_yet_looks_different(desk: Desk, dispatcher
     until(lambda: page.wait_for_timeout(20) or asked.is_set(), "the request was made")
     held[0].abort()
     card.locator(".message.problem").wait_for()
-    assert "응답하지 않았습니다" in text(card.locator(".message"))
+    assert "확인한 결과 저장되지 않았습니다: 접수" in text(card.locator(".message")), "it looked, and says which it was"
     assert card.get_attribute("data-saving") == "false"
     assert desk.view(incident)["handling"] == "received"
 
@@ -134,7 +134,7 @@ def test_test_presses_have_a_lane_of_their_own_and_make_no_alarm(desk: Desk, dis
     assert page.locator("#announce").inner_text() == ""
     assert page.title() == "안심벨"
     page.locator("#tests .do-close").click()
-    page.locator("[data-disposition=test]").click()
+    page.locator("#choose-list [data-value=test]").click()
     until(lambda: desk.view(incident)["disposition"] == "test", "closed as a test")
 
 
@@ -162,8 +162,8 @@ def test_hand_off_from_screen_to_screen(desk: Desk, dispatcher: Dispatcher, brow
     dispatcher.key("KeyA")
     dispatcher.card(incident).locator(".do-handoff:enabled").wait_for()
     dispatcher.key("KeyH")
-    dispatcher.page.fill("#text-input", "이서준")
-    dispatcher.key("Enter")
+    dispatcher.page.locator("#choose-list button", has_text="이서준").wait_for()
+    dispatcher.key("Digit1")
     colleague.card(incident).locator(".do-handoff:enabled", has_text="Take over").click()
     until(lambda: desk.view(incident)["owner"] == "이서준", "taken over")
     dispatcher.card(incident).locator(".state", has_text="담당 이서준").wait_for()

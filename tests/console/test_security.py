@@ -300,8 +300,7 @@ def _elsewhere(desk: Desk) -> dict[str, dict[str, str]]:
     """A bell with an incident, a note and troubles in seongsu; and somebody of other-* in every role."""
     bell = desk.enrol("b-secret", "성수동 편의점", "서울 성동구 성수동 1")
     incident = desk.press(bell)
-    if "site" in troubles._COLUMNS:  # else a line of the trouble list does not know where it is
-        desk.press(bell, "battery")
+    desk.press(bell, "battery")
     note = {"version": desk.view(incident)["version"], "text": "이웃이 열쇠를 가지고 있음"}
     assert desk.post(f"/api/v1/incidents/{incident}/note", note, desk.token()).status_code == 200
     desk.operator("박하나")
@@ -340,8 +339,7 @@ def test_nobody_hears_anything_of_another_area(desk: Desk, url: str):
         until(lambda: heard.append(next(lines)) or "heartbeat" in heard[-1], "the stream lives")
         bell = desk.enrol("b-secret-2", "성수동 약국", "서울 성동구 성수동 2")
         desk.press(bell)
-        if "site" in troubles._COLUMNS:
-            desk.press(bell, "battery")
+        desk.press(bell, "battery")
         beats = 0
         for line in lines:
             heard.append(line)

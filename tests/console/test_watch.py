@@ -138,7 +138,7 @@ def test_the_watch_is_not_ended_with_something_open(desk: Desk, dispatcher: Disp
     until(lambda: desk.view(incident)["owner"] == "김하늘", "acknowledged")
     page.wait_for_selector(f"article[data-id='{incident}'][data-saving=false]")
     dispatcher.key("KeyX")
-    page.wait_for_selector("#close-dialog[open]")
+    page.wait_for_selector("#choose-dialog[open]")
     dispatcher.key("Digit2")
     dispatcher.card(incident).wait_for(state="detached")
     page.click("#sign-out")

@@ -115,6 +115,7 @@ INPUTS = st.one_of(
         st.sampled_from([*DISPOSITIONS, None, "no idea"]),
         st.sampled_from([*PEOPLE, None]),
         st.booleans(),
+        st.booleans(),
         st.sampled_from([None, "", "메모"]),
         st.sampled_from([None, 7, 8]),
     ),
@@ -150,6 +151,7 @@ def test_what_holds_whatever_people_do(story: list[tuple[Input, int, bool]]) -> 
         assert (after.merged_into is None) or (not after.open and after.disposition == "duplicate")
         assert incident.priority <= after.priority <= MEANINGS[after.what].priority + REPEATS_COUNTED
         assert (after.handling == "acknowledged") == (after.lease_until_ms is not None)
+        assert after.offered_to is None or (after.owner is not None and after.open), "only a holder has offered it"
         for one in effects:
             if isinstance(one, Climb):
                 assert STAGES.index(one.stage) <= STAGES.index(after.stage)
@@ -202,6 +204,23 @@ def test_hand_off_is_offered_and_accepted_by_name() -> None:
         step(offered, Command("handoff", "박산", offered.version, accept=True), NOW_MS)
     taken, _ = step(offered, Command("handoff", "이바다", offered.version, accept=True), NOW_MS)
     assert taken.owner == "이바다" and taken.offered_to is None
+
+
+def test_an_offer_is_declined_by_the_colleague_or_taken_back_by_the_holder() -> None:
+    incident = standing("acknowledged")
+    for by in ("김하늘", "이바다"):
+        with pytest.raises(NotAllowed, match="no offer"):
+            step(incident, Command("handoff", by, incident.version, decline=True), NOW_MS)
+    offered, _ = step(incident, Command("handoff", "김하늘", incident.version, to="이바다"), NOW_MS)
+    with pytest.raises(NotAllowed, match="no offer"):
+        step(offered, Command("handoff", "박산", offered.version, decline=True), NOW_MS)
+    for by in ("김하늘", "이바다"):
+        after, effects = step(offered, Command("handoff", by, offered.version, decline=True), NOW_MS)
+        assert after == offered.changed(offered_to=None, version=offered.version + 1)
+        assert after.lease_until_ms == incident.lease_until_ms, "it renews nothing"
+        assert Record("handoff", by, {"to": "이바다", "accepted": False, "declined": True}) in effects
+        with pytest.raises(NotAllowed, match="was not offered"):
+            step(after, Command("handoff", "이바다", after.version, accept=True), NOW_MS)
 
 
 def test_nobody_takes_an_incident_from_its_holder() -> None:

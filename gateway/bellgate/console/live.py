@@ -18,6 +18,8 @@ from bellgate.errors import StoreError
 
 # At 20 changes a second a page may be away for 100 s before it needs a snapshot; an event is about 1 kB.
 RING_EVENTS = 2_048
+# A client that is so far behind gets of each incident only how it stands now; a quick one gets every step.
+COALESCED_FROM = 32
 # A page that hears nothing for 8 s turns red: two beats may be lost, the third proves it.
 HEARTBEAT_S = 3.0
 # A station has a few screens; a client that opens streams in a loop must not take all the gateway's memory.
@@ -133,7 +135,7 @@ class Hub:
                     body = {"seq": position, "now_ms": now_ms(), **await snapshot()}
                     yield self._event("snapshot", position, json.dumps(body, ensure_ascii=False, separators=(",", ":")))
                     continue
-                for entry in entries:
+                for entry in coalesced(entries):
                     position = entry.seq
                     event = entry.event if for_client is None else await for_client(entry.event)
                     if event is entry.event:
@@ -159,3 +161,30 @@ class Hub:
 
     def _event(self, name: str, position: int, data: str) -> ServerSentEvent:
         return ServerSentEvent(event=name, id=f"{self._epoch}-{position}", data=data)
+
+
+def coalesced(entries: list[Entry]) -> list[Entry]:
+    """The same news in fewer events, if they are many: of each incident the newest, and that it sounded.
+
+    The newest keeps its place in the order, so a connection that breaks in between misses nothing.
+    """
+    if len(entries) < COALESCED_FROM:
+        return entries
+    newest: dict[int, Entry] = {}
+    sounds: set[int] = set()
+    for entry in entries:
+        if entry.event["type"] == "incident":
+            number = entry.event["incident"]["id"]
+            newest[number] = entry
+            if entry.event.get("sound"):
+                sounds.add(number)
+    kept: list[Entry] = []
+    for entry in entries:
+        if entry.event["type"] == "incident":
+            number = entry.event["incident"]["id"]
+            if newest[number] is not entry:
+                continue
+            if number in sounds and not entry.event.get("sound"):
+                entry = Entry(entry.seq, entry.event | {"sound": True})  # noqa: PLW2901
+        kept.append(entry)
+    return kept

@@ -228,8 +228,10 @@ def _command(incident: Incident, given: Command, now_ms: int) -> tuple[Incident,
             effects.append(SetDue("lease", now_ms + LEASE_MS))
         case "handoff":
             changes |= _handoff(incident, given)
-            detail["to"] = given.to if not given.accept else given.by
+            detail["to"] = incident.offered_to if given.decline else given.to if not given.accept else given.by
             detail["accepted"] = given.accept
+            if given.decline:
+                detail["declined"] = True
             if given.accept and handling == "acknowledged":
                 changes["lease_until_ms"] = now_ms + LEASE_MS
                 effects.append(SetDue("lease", now_ms + LEASE_MS))
@@ -259,6 +261,10 @@ def _handoff(incident: Incident, given: Command) -> dict[str, object]:
         if incident.offered_to != given.by:
             raise NotAllowed(f"incident {incident.id} was not offered to {given.by}")
         return {"owner": given.by, "offered_to": None}
+    if given.decline:
+        if incident.offered_to is None or given.by not in (incident.offered_to, incident.owner):
+            raise NotAllowed(f"incident {incident.id} has no offer that {given.by} could decline or take back")
+        return {"offered_to": None}
     if incident.owner != given.by:
         raise NotAllowed(f"incident {incident.id} is held by {incident.owner}: only the holder can hand it off")
     if not given.to or given.to == given.by:

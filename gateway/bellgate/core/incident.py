@@ -186,7 +186,8 @@ class Presented:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A person's command. `version` is what the person saw. to, accept: of a hand-off; into: what to merge with."""
+    """A person's command. `version` is what the person saw. to, accept, decline: of a hand-off; into: what to
+    merge with."""
 
     action: str
     by: str
@@ -194,6 +195,7 @@ class Command:
     disposition: str | None = None
     to: str | None = None
     accept: bool = False
+    decline: bool = False
     text: str | None = None
     into: int | None = None
 

@@ -93,6 +93,11 @@ class Pipeline:
         self._emergency = Emergency(self._settings, announce)
 
     @property
+    def settings(self) -> Settings:
+        """What of gateway.toml matters here: the targets, and who is told when."""
+        return self._settings
+
+    @property
     def store_fault(self) -> str | None:
         """Why messages cannot be stored at present, or None."""
         return str(self._failing[1]) if self._failing else None

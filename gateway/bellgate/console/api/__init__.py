@@ -3,6 +3,7 @@
 incidents   reading them, and what people decide about them
 bells       where they hang, how they are
 map         what may lie under the map of bells
+colleagues  who may take an incident over, and whom an escalation tells next
 stream      live changes
 troubles    the trouble list
 lists       the clock, who asks
@@ -20,6 +21,7 @@ from fastapi import APIRouter
 from bellgate.console.access import Access
 from bellgate.console.api import (
     bells,
+    colleagues,
     desks,
     history,
     incidents,
@@ -36,7 +38,7 @@ from bellgate.console.api.answers import ERRORS
 from bellgate.console.deps import Deps
 from bellgate.console.entry import Entry
 
-PARTS = (incidents, history, desks, bells, map, lists, reports, policy, stream, troubles)
+PARTS = (incidents, colleagues, history, desks, bells, map, lists, reports, policy, stream, troubles)
 
 
 def router(deps: Deps, access: Access, entry: Entry) -> APIRouter:

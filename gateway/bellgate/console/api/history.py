@@ -94,6 +94,7 @@ def add(api: APIRouter, deps: Deps, access: Access) -> None:
         asked: Annotated[AskedPage, Query()], principal: Annotated[Principal, Depends(access.to("read"))]
     ) -> dict[str, Any]:
         """Incidents, open and closed, newest first. `next`: ask again with it as `before`; null: there are no more."""
+        await access.looked(principal, "history")
         rows = await page(wanted(asked), asked.limit + 1, principal)
         return {
             "items": rows[: asked.limit],

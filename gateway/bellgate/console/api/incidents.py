@@ -122,12 +122,20 @@ def _commands(api: APIRouter, deps: Deps, access: Access) -> None:
     async def handoff(
         incident_id: IncidentId, given: Handoff, principal: Annotated[Principal, Depends(access.to("command"))]
     ) -> dict[str, Any]:
-        """Offer the incident to a colleague by name, or accept what was offered to you."""
-        if (given.to is None) != given.accept:
-            raise Refused(422, "invalid", 'say {"to": name} to offer the incident or {"accept": true} to take it')
+        """Offer the incident to a colleague by name; accept or decline what was offered to you; take an offer back."""
+        if (given.to is not None) + given.accept + given.decline != 1:
+            raise Refused(
+                422, "invalid", 'say {"to": name} to offer it, {"accept": true} to take it or {"decline": true} not to'
+            )
         await _seen(deps, principal, incident_id)
         command = Command(
-            "handoff", by=principal.name, version=given.version, to=given.to, accept=given.accept, text=given.text
+            "handoff",
+            by=principal.name,
+            version=given.version,
+            to=given.to,
+            accept=given.accept,
+            decline=given.decline,
+            text=given.text,
         )
         return await deps.pipeline.command(incident_id, command)
 

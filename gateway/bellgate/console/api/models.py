@@ -38,10 +38,11 @@ class Close(Versioned):
 
 
 class Handoff(Versioned):
-    """Offer (`to`) or accept (`accept`), one of the two."""
+    """Offer (`to`), accept (`accept`) or decline (`decline`), one of the three."""
 
     to: Name | None = Field(None, description="The operator to whom the holder offers the incident.")
     accept: bool = Field(False, description="Take what was offered to you.")
+    decline: bool = Field(False, description="Refuse what was offered to you, or take your own offer back.")
 
 
 class Merge(Versioned):
@@ -234,6 +235,48 @@ class Found(Incidents):
     """What a search found."""
 
     next: int | None = Field(description="Ask again with it as `before`; null: there are no more.")
+
+
+class Colleague(BaseModel):
+    """Somebody who may take an incident over. on_watch: at a console that is attended; signed_in: has a session."""
+
+    name: str
+    role: str
+    on_watch: bool
+    signed_in: bool
+
+
+class Colleagues(BaseModel):
+    """Those on watch first."""
+
+    items: list[Colleague]
+
+
+class PlanStep(BaseModel):
+    """One step of an escalation. attended: somebody is reached under these names now; else it is skipped.
+
+    screens_only: nobody but consoles, so the step counts as attended only while one of them is watched.
+    """
+
+    after_ms: int
+    when: str = Field(description="The handling that it waits for: unseen, unacknowledged or undispatched.")
+    names: list[str] = Field(description='As gateway.toml has them: targets, people, stations, or "*" for everyone.')
+    attended: bool
+    screens_only: bool
+
+
+class Plan(BaseModel):
+    """Who is told when; the last step repeats."""
+
+    repeat_ms: int
+    steps: list[PlanStep]
+
+
+class Plans(BaseModel):
+    """By the policies' names. watched: is a console attended that shows something of what you see?"""
+
+    watched: bool
+    plans: dict[str, Plan]
 
 
 class ClockAnswer(BaseModel):

@@ -70,6 +70,7 @@ def add(api: APIRouter, deps: Deps, access: Access) -> None:
         area: Area = None,
     ) -> dict[str, Any]:
         """Counts, response times, false alarms, availability and test presses; without days the last 30."""
+        await access.looked(principal, "reports")
         found = await made(principal, first, last, area)
         bells = found["bells"]
         heard = [one for one in bells if one["heard"] is not None]

@@ -9,9 +9,11 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from bellgate.console import sight
 from bellgate.console.access import Access, Principal
+from bellgate.console.api.colleagues import plans
 from bellgate.console.deps import Deps
 from bellgate.console.live import SEND_TIMEOUT_S, STREAMS_MAX
 from bellgate.console.refusal import Refused
+from bellgate.core.incident import LEASE_MS
 from bellgate.store import incidents, troubles
 
 # A bell has at most one open case and one open test: ten thousand are more bells than one gateway serves.
@@ -27,6 +29,8 @@ def add(api: APIRouter, deps: Deps, access: Access) -> None:
                 "gateway": deps.config.gateway.id,
                 "incidents": incidents.views(tx, "open", OPEN_MAX, None, principal.areas),
                 "troubles": troubles.open_troubles(tx, principal.areas),
+                **plans(deps, tx, principal.areas),
+                "lease_ms": LEASE_MS,
             }
 
         return await deps.store.read(both)
@@ -43,9 +47,10 @@ def add(api: APIRouter, deps: Deps, access: Access) -> None:
     ) -> EventSourceResponse:
         """Live changes as server-sent events.
 
-        `snapshot` {seq, now_ms, gateway, incidents, troubles} comes first, unless Last-Event-ID (or `after`) names an
-        event that is still at hand: then only what was missed. After that `incident` {seq, change, incident, sound},
-        `trouble` {seq, change, trouble}, and `heartbeat` {seq, now_ms} every 3 s. `signed_out` ends the stream.
+        `snapshot` {seq, now_ms, gateway, incidents, troubles, plans, watched, lease_ms} comes first, unless
+        Last-Event-ID (or `after`) names an event that is still at hand: then only what was missed. After that
+        `incident` {seq, change, incident, sound}, `trouble` {seq, change, trouble}, and `heartbeat` {seq, now_ms} every
+        3 s. `signed_out` ends the stream. A client that is far behind gets of each incident only the newest.
         """
         if deps.hub.streams >= STREAMS_MAX:
             raise Refused(503, "busy", f"{STREAMS_MAX} consoles are listening already: close one", {"Retry-After": "5"})

@@ -1,86 +1,65 @@
-// One incident as a card. Text from a bell or a person goes in as text only, never as markup.
+// One incident on the board: in full, or as one line while there are many. Text from a bell or a person goes in as text
+// only, never as markup.
 
-import { known, make, symbol, whatText } from "../common/elements.js";
-import { span, t } from "../common/texts.js";
-
-// Actions in the order of their buttons, each with its key. Keys are places on the keyboard (KeyA), not letters: they
-// work while the keyboard is set to Hangul.
-export const ACTIONS = [
-  { action: "acknowledge", code: "KeyA", size: "large" },
-  { action: "dispatch", code: "KeyD", size: "large" },
-  { action: "close", code: "KeyX", size: "large" },
-  { action: "en_route", code: "KeyE" },
-  { action: "on_scene", code: "KeyS" },
-  { action: "clear", code: "KeyC" },
-  { action: "note", code: "KeyN" },
-  { action: "handoff", code: "KeyH" },
-];
-
-// What usually follows; only its look, every listed action stays possible.
-const NEXT_STEP = {
-  received: "acknowledge",
-  presented: "acknowledge",
-  acknowledged: "dispatch",
-  dispatched: "en_route",
-  en_route: "on_scene",
-  on_scene: "clear",
-  cleared: "close",
-};
-
-export const unattended = (incident) => incident.handling === "received" || incident.handling === "presented";
+import { make } from "../common/elements.js";
+import { has } from "../common/texts.js";
+import { unattended } from "./actions.js";
+import { PRESSES_MAX } from "./background.js";
+import { Face } from "./face.js";
+import { Row } from "./row.js";
 
 export class Card {
-  // page: {me, possible(action, incident), may(action, incident), do(action, card), select(card), now_ms()}
+  // page: {me, plans, watched, lease_ms, possible(action, incident), may(action, incident), do(action, card), select(card),
+  // record(card), now_ms()}
   constructor(incident, slot, page) {
     this.slot = slot;
     this.page = page;
-    this.saving = null;
-    this.problem = null;
-    this.renderedUpTo = 0;
-    this.#build(incident.id);
-    this.update(incident);
+    this.incident = incident;
+    this.saving = null; // the action that the gateway has not confirmed
+    this.looking = false; // its answer was lost
+    this.problem = null; // () => {text, changes, lines, good}
+    this.intention = null; // {action, body}: what was refused because the incident had changed
+    this.background = undefined; // undefined: not asked yet; null: it can't be had
+    this.presses = null; // [{at_ms, zone, pattern}], the newest last
+    this.pressesOf = 0; // how many signals there were when they were asked for
+    this.fullSince = 0;
+    this.askAgainAt = 0;
+    this.element = make("article", { class: "card", "aria-labelledby": `incident-${incident.id}` });
+    this.element.dataset.id = incident.id;
+    this.near = true; // false: so far outside the screen that the browser leaves it out
+    this.element.addEventListener("contentvisibilityautostatechange", ({ skipped }) => {
+      this.near = !skipped;
+      if (this.near) this.tick();
+    });
+    this.element.addEventListener("pointerdown", () => page.select(this));
+    this.element.addEventListener("focusin", () => page.select(this));
+    this.#show(new Row(this));
   }
 
-  #build(id) {
-    const title = `incident-${id}`;
-    this.number = make("kbd", { class: "slot" });
-    this.tile = make("span", { class: "tile" });
-    this.what = make("h2", { id: title });
-    this.facts = make("ul", { class: "facts" });
-    this.age = make("span", { class: "age-value" });
-    this.ageLabel = make("span", { class: "age-label" });
-    this.name = make("p", { class: "name" });
-    this.address = make("p", { class: "address" });
-    this.meta = make("p", { class: "meta" });
-    this.state = make("p", { class: "state" });
-    this.next = make("p", { class: "next" });
-    this.message = make("p", { class: "message", role: "status" });
-    this.buttons = new Map();
-    const large = make("div", { class: "buttons" });
-    const small = make("div", { class: "buttons small" });
-    for (const { action, code, size } of ACTIONS) {
-      const label = make("span");
-      const button = make("button", { type: "button", class: `do-${action}` }, label, make("kbd", { text: code.slice(3) }));
-      button.dataset.action = action;
-      button.addEventListener("click", () => this.page.do(action, this));
-      this.buttons.set(action, { button, label });
-      (size === "large" ? large : small).append(button);
+  #show(face) {
+    this.face = face;
+    this.full = face instanceof Face;
+    this.element.classList.toggle("row-only", !this.full);
+    // A line has no button: it is reached by itself, and unfolds.
+    this.element.tabIndex = this.full ? -1 : 0;
+    this.element.replaceChildren(...face.parts);
+    this.update(this.incident);
+  }
+
+  // In full or as a line. What holds the keyboard's focus inside stays as it is.
+  setFull(full) {
+    if (full === this.full) return;
+    const active = document.activeElement;
+    if (!full && active !== this.element && this.element.contains(active)) return;
+    if (full) {
+      this.fullSince = performance.now();
+      this.near = true; // only lines are left out
     }
-    this.record = make("details", { class: "record" }, make("summary"), make("ol"));
-    this.record.addEventListener("toggle", () => this.page.record(this));
-    this.element = make(
-      "article",
-      { class: "card", "aria-labelledby": title, tabindex: "-1" },
-      make("header", {}, this.tile, make("div", { class: "head" }, this.what, this.facts), make("div", { class: "age" }, this.age, this.ageLabel)),
-      make("div", { class: "who" }, this.name, this.address, this.meta),
-      make("div", { class: "status" }, this.state, this.next),
-      this.message,
-      large,
-      make("footer", {}, small, this.record),
-    );
-    this.element.dataset.id = id;
-    this.element.addEventListener("pointerdown", () => this.page.select(this));
-    this.element.addEventListener("focusin", () => this.page.select(this));
+    this.#show(full ? new Face(this) : new Row(this));
+  }
+
+  get record() {
+    return this.face.record ?? null;
   }
 
   update(incident) {
@@ -90,103 +69,66 @@ export class Card {
     data.what = incident.what;
     data.test = incident.test;
     data.weight = incident.test ? "test" : unattended(incident) ? "alarm" : incident.handling;
-    const drawn = document.getElementById(`what-${incident.what}`) ? incident.what : "other";
-    this.tile.replaceChildren(symbol(`what-${drawn}`));
-    if (this.slot) this.tile.append(this.number);
-    this.number.textContent = this.slot ?? "";
-    this.what.textContent = whatText(incident.what);
-    this.name.textContent = incident.name;
-    this.address.textContent = incident.address;
-    const place = [t("card.number", { id: incident.id }), incident.site, incident.bell_id];
-    if (incident.kind) place.unshift(known("kind", incident.kind));
-    this.meta.textContent = place.join(" · ");
-    this.facts.replaceChildren(...this.#facts());
-    this.state.textContent = this.#stateText();
-    this.record.firstChild.textContent = t("record.show");
-    for (const [action, { button, label }] of this.buttons) {
-      const renew = action === "acknowledge" && incident.owner === this.page.me && incident.handling === "acknowledged";
-      const accept = action === "handoff" && incident.offered_to === this.page.me;
-      label.textContent = t(renew ? "action.renew" : accept ? "action.accept" : `action.${action}`);
-      button.disabled = this.saving !== null || !this.page.may(action, incident);
-      button.classList.toggle("later", !this.page.possible(action, incident));
-      button.classList.toggle("next-step", action === this.#nextStep());
-    }
-    this.#showMessage();
-    this.tick();
+    data.saving = this.saving !== null;
+    this.face.update();
+    if (this.near) this.tick();
   }
 
-  #nextStep() {
-    if (this.incident.offered_to === this.page.me) return "handoff";
-    if (this.incident.test) return unattended(this.incident) ? "acknowledge" : "close";
-    return NEXT_STEP[this.incident.handling];
+  redraw() {
+    this.update(this.incident);
   }
 
-  #facts() {
-    const { incident } = this;
-    const facts = [];
-    const add = (kind, text, icon) => {
-      const fact = make("li", { class: kind }, ...(icon ? [symbol(icon)] : []), make("span", { text }));
-      facts.push(fact);
-    };
-    if (incident.duress) add("warn", t("fact.duress"));
-    if (!incident.test) add(incident.silent ? "warn" : "plain", t(incident.silent ? "fact.silent" : "fact.audible"), incident.silent ? "sound-off" : "sound-on");
-    add(incident.signal_count > 1 ? "strong" : "plain", t("fact.signals", { n: incident.signal_count }));
-    if (incident.cancel_asked) add("warn", t("fact.cancel_asked"));
-    if (incident.restored) add("plain", t("fact.restored"));
-    if (incident.tampered) add("warn", t("fact.tampered"));
-    const { err_ms, source } = incident.occurred;
-    if (err_ms === null || source === "received") add("warn", t("fact.time_unknown"));
-    else add("plain", t("fact.uncertainty", { s: Math.max(1, Math.ceil(err_ms / 1000)) }));
-    if (incident.late) add("warn", t("fact.late"));
-    if (incident.clock_unsure) add("warn", t("fact.clock_unsure"));
-    return facts;
+  know(background) {
+    this.background = background;
+    if (this.full) this.face.drawBell();
   }
 
-  #stateText() {
-    const { incident } = this;
-    const parts = [known("handling", incident.handling)];
-    if (incident.owner) parts.push(incident.owner === this.page.me ? t("state.mine") : t("state.owner", { owner: incident.owner }));
-    if (incident.offered_to) parts.push(t("state.offered", { to: incident.offered_to }));
-    return parts.join(" · ");
+  // A low battery during an alarm is a signal, but nobody's press.
+  knowPresses({ signals, signal_count }) {
+    this.pressesOf = signal_count;
+    const alarms = signals.filter((signal) => signal.state === "alarm" && has(`what.${signal.what}`));
+    this.presses = alarms.slice(-PRESSES_MAX).map(({ occurred, zone, info }) => ({
+      at_ms: occurred.at_ms, zone, pattern: info?.pattern,
+    }));
+    if (this.full) this.face.drawPresses();
   }
 
   // What runs with the clock.
   tick() {
-    const { incident } = this;
-    const now_ms = this.page.now_ms();
-    const received = incident.occurred.source === "received";
-    this.age.textContent = span(now_ms - incident.occurred.at_ms);
-    const again = incident.signal_count > 1 ? t("age.last_signal", { span: span(now_ms - incident.last_signal_ms) }) : "";
-    this.ageLabel.textContent = [t(received ? "age.since_arrival" : "age.since_press"), again].filter(Boolean).join(" · ");
-    let next = "";
-    if (incident.handling === "acknowledged" && incident.lease_until_ms !== null) {
-      const left = incident.lease_until_ms - now_ms;
-      next = left > 0 ? t("next.lease", { span: span(left) }) : t("next.lease_over");
-    } else if (unattended(incident) && incident.escalation.next_ms !== null) {
-      const left = incident.escalation.next_ms - now_ms;
-      next = left > 0 ? t("next.escalation", { span: span(left) }) : t("next.escalation_now");
-    }
-    if (this.next.textContent !== next) this.next.textContent = next;
+    this.face.tick(this.page.now_ms());
   }
 
   // An action that the gateway has not confirmed: the card must not look as if it had.
   startSaving(action) {
     this.saving = action;
     this.problem = null;
-    this.update(this.incident);
+    this.intention = null;
+    this.redraw();
   }
 
-  endSaving(problem = null) {
+  startLooking() {
+    this.looking = true;
+    this.redraw();
+  }
+
+  endSaving(problem = null, intention = null) {
     this.saving = null;
+    this.looking = false;
     this.problem = problem;
-    this.update(this.incident);
+    this.intention = intention;
+    this.redraw();
   }
 
-  #showMessage() {
-    this.element.dataset.saving = this.saving !== null;
-    const text = this.saving !== null ? t("saving", { action: t(`action.${this.saving}`) }) : (this.problem?.() ?? "");
-    this.message.classList.toggle("problem", this.saving === null && text !== "");
-    if (this.message.textContent !== text) this.message.textContent = text;
+  // The person has read what went wrong.
+  dismiss() {
+    if (this.problem === null) return false;
+    this.endSaving();
+    return true;
+  }
+
+  setSlot(slot) {
+    this.slot = slot;
+    this.face.drawSlot();
   }
 
   mark(selected) {
@@ -195,8 +137,10 @@ export class Card {
     else this.element.removeAttribute("aria-current");
   }
 
-  // Is there something of it on the screen?
+  // Is something of it on the screen? A card of the tests needs only to be drawn: its lane may lie below the others.
   get visible() {
-    return this.element.isConnected && this.element.checkVisibility() && this.element.getBoundingClientRect().height > 0;
+    if (!this.element.isConnected || !this.element.checkVisibility()) return false;
+    const { top, bottom, height } = this.element.getBoundingClientRect();
+    return height > 0 && (this.incident.test || (bottom > 0 && top < innerHeight));
   }
 }

@@ -1,22 +1,34 @@
 // The dispatcher's page: joins the stream, the cards, the sound and the keys.
 
-import { get, post } from "../common/api.js";
-import { lineText, make, whatText } from "../common/elements.js";
+import { get } from "../common/api.js";
+import { lineText, make } from "../common/elements.js";
 import { RIGHTS, frame, me } from "../common/frame.js";
 import { Live } from "../common/live.js";
 import { clock, span, t } from "../common/texts.js";
 import { Troubles } from "../common/troubles.js";
+import { possible, unattended } from "./actions.js";
+import { Announcer } from "./announcer.js";
+import { Background } from "./background.js";
 import { Board } from "./board.js";
-import { ACTIONS, unattended } from "./card.js";
-import { anyOpen, askDisposition, askText } from "./dialogs.js";
+import { Closed } from "./closed.js";
+import { Keys } from "./keys.js";
+import { Notice } from "./notice.js";
 import { Red } from "./red.js";
+import { say } from "./row.js";
 import { Sound } from "./sound.js";
+import { Waiting } from "./waiting.js";
 import { Watch } from "./watch.js";
+import { Work } from "./work.js";
 
 const TICK_MS = 250;
 // While nobody holds an alarm, it sounds again; and so does a lost connection.
 const REMIND_EVERY_MS = 5_000;
-const RECENTLY_CLOSED = 5;
+// As long as the alarm sounds; one that comes meanwhile is heard in it.
+const ALARM_MS = 1_700;
+// A page that is not painted still takes what comes.
+const FRAME_AT_MOST_MS = 100;
+const PLANS_EVERY_MS = 60_000; // shifts begin and end at full minutes
+const RECORD_EVERY_MS = 1_000;
 
 const byId = (id) => document.getElementById(id);
 // From the gateway's own table: {handling: [action, …]}.
@@ -24,111 +36,113 @@ const POSSIBLE = JSON.parse(document.body.dataset.actions);
 
 const sound = new Sound();
 const troubles = new Troubles(byId("troubles"), byId("trouble-count"), byId("no-trouble"));
-let closed = [];
 let remindedAt = -Infinity;
+let rangAt = -Infinity;
+let title = document.title;
+let askedPlansAt = -Infinity;
+let othersWatch = false;
+let pending = []; // changes that the next frame shows
+let frameAsked = false;
 let linkBefore = "";
 
 const page = {
   me,
   now_ms: () => live.now_ms(),
   may: (action, incident) => RIGHTS.has("command") && live.fresh && page.possible(action, incident),
-  possible(action, incident) {
-    if (!POSSIBLE[incident.handling]?.includes(action)) return false;
-    const mine = incident.owner === me;
-    if (action === "acknowledge") return unattended(incident) || mine || incident.owner === null;
-    if (action === "handoff") return mine || incident.offered_to === me;
-    return true;
-  },
-  do: act,
+  possible: (action, incident) => possible(POSSIBLE, action, incident, me),
+  do: (action, card) => work.do(action, card),
   select: (card) => board.select(card),
   record: showRecord,
+  plans: {},
+  get watched() {
+    return watch.attending || othersWatch;
+  },
+  lease_ms: 180_000,
 };
 const board = new Board(page, { real: byId("cards"), test: byId("tests") });
 const live = new Live({ snapshot, incident: changed, trouble, signedOut });
 const watch = new Watch(sound, live, board, RIGHTS.has("present"));
 const red = new Red(live, watch);
+const announcer = new Announcer(byId("announce"));
+const background = new Background();
+const notice = new Notice();
+const closed = new Closed(RIGHTS.has("command"), (incident) => work.reopen(incident));
+const work = new Work(page, board, closed, notice, { after: show, over: () => live.stop() });
+const keys = new Keys(board, page, {
+  reopen: () => RIGHTS.has("command") && work.askReopen(),
+  dismiss: () => notice.dismiss() || Boolean(board.selected?.dismiss()),
+});
+const waiting = new Waiting(board, (card) => keys.go(card));
 
 function snapshot(data) {
-  board.replace(data.incidents);
+  flush();
+  page.plans = data.plans;
+  othersWatch = data.watched;
+  page.lease_ms = data.lease_ms;
+  askedPlansAt = performance.now();
+  const added = board.replace(data.incidents);
+  announcer.add(added.filter(unattended));
   troubles.replace(data.troubles);
   if (board.anyUnattended) ring();
   drawCounts();
   document.body.dataset.drawn = "true"; // everything that was there when the page opened
 }
 
-function changed({ change, incident, sound: sounds }) {
-  const isNew = board.get(incident.id) === null;
-  const card = board.put(incident);
-  if (card && isNew && !incident.test) announce(incident);
-  if (sounds && !incident.test) ring();
-  if (!card) rememberClosed(incident);
-  else if (change === "reopen") closed = closed.filter((each) => each.id !== incident.id);
-  if (card?.record.open) showRecord(card);
-  drawClosed();
+// The sound at once; what is seen with the next frame, however many came since the last one.
+function changed(event) {
+  if (event.sound && !event.incident.test) ring();
+  pending.push(event);
+  if (frameAsked) return;
+  frameAsked = true;
+  requestAnimationFrame(flush);
+  setTimeout(flush, FRAME_AT_MOST_MS);
+}
+
+function flush() {
+  frameAsked = false;
+  if (pending.length === 0) return;
+  const events = pending;
+  pending = [];
+  const added = new Map();
+  for (const { incident } of events) {
+    const isNew = board.get(incident.id) === null;
+    const card = board.take(incident);
+    if (card && isNew) added.set(incident.id, incident);
+    if (card) closed.forget(incident.id);
+    else closed.keep(incident);
+    if (card?.record?.open) showRecord(card);
+  }
+  board.settle();
+  announcer.add([...added.values()].filter((incident) => board.get(incident.id)));
   drawCounts();
 }
 
-// Once per new alarm: a screen reader must not repeat it with every second of its age.
-function announce(incident) {
-  byId("announce").textContent = t("announce", {
-    what: whatText(incident.what), name: incident.name, address: incident.address,
-  });
+// What the gateway answered, in its place.
+function show(incident) {
+  const card = board.put(incident);
+  if (card) closed.forget(incident.id);
+  else closed.keep(incident);
+  if (card?.record?.open) showRecord(card);
+  drawCounts();
 }
 
 function ring() {
-  sound.alarm();
   remindedAt = performance.now();
-}
-
-async function act(action, card) {
-  const { incident } = card;
-  if (card.saving !== null || !page.may(action, incident)) return;
-  const body = { version: incident.version };
-  const title = t("dialog.title", { action: t(`action.${action}`), name: incident.name });
-  if (action === "close") {
-    body.disposition = await askDisposition(title);
-    if (body.disposition === null) return;
-  } else if (action === "note") {
-    body.text = await askText(title, t("note.label"), 2000);
-    if (body.text === null) return;
-  } else if (action === "handoff") {
-    if (incident.offered_to === me) body.accept = true;
-    else body.to = await askText(title, t("handoff.label"), 64);
-    if (body.to === null) return;
-  }
-  card.startSaving(action);
-  const answer = await post(`/api/v1/incidents/${incident.id}/${action}`, body);
-  settle(action, card, answer);
-}
-
-// The gateway's answer, or the lack of one. A 409 brings the incident as it is now: say what changed, and by whom.
-function settle(action, card, { status, body }) {
-  const places = { action: t(`action.${action}`) };
-  if (status === 200) {
-    card.endSaving();
-    board.put(body);
-    if (body.handling === "closed") rememberClosed(body);
-  } else if (status === 409 && body?.error.incident) {
-    const now = body.error.incident;
-    const last = now.timeline.filter((line) => !["presented", "note", "escalated"].includes(line.act)).at(-1);
-    card.endSaving(() => t(`refused.${body.error.code}`, { action: t(`action.${action}`), line: last ? lineText(last) : "" }));
-    board.put(now);
-  } else if (status === 401) {
-    card.endSaving();
-    live.stop();
-  } else {
-    const key = { 0: "refused.no_answer", 403: "refused.forbidden", 503: "refused.busy" }[status] ?? "refused.other";
-    card.endSaving(() => t(key, { ...places, message: body?.error?.message ?? "" }));
-  }
-  if (card.record.open) showRecord(card);
-  drawClosed();
-  drawCounts();
+  if (remindedAt - rangAt < ALARM_MS) return;
+  rangAt = remindedAt;
+  sound.alarm();
 }
 
 async function showRecord(card) {
-  if (!card.record.open) return;
+  if (!card.record?.open || card.recordAsked) return;
+  card.recordAsked = true; // in a storm once a second is enough
+  setTimeout(() => {
+    card.recordAsked = false;
+    if (card.recordOf !== card.incident.version) showRecord(card);
+  }, RECORD_EVERY_MS);
+  card.recordOf = card.incident.version;
   const { status, body } = await get(`/api/v1/incidents/${card.incident.id}`);
-  if (status !== 200) return;
+  if (status !== 200 || !card.record) return;
   const lines = body.timeline.map((line) => {
     const text = line.detail?.text;
     return make("li", { text: text ? `${lineText(line)}: ${text}` : lineText(line) });
@@ -142,51 +156,21 @@ function trouble(told) {
   troubles.take(told);
 }
 
-function rememberClosed(incident) {
-  closed = [incident, ...closed.filter((each) => each.id !== incident.id)].slice(0, RECENTLY_CLOSED);
-}
-
-function drawClosed() {
-  byId("closed-lane").hidden = closed.length === 0;
-  byId("closed").replaceChildren(...closed.map((incident) => {
-    const what = `${t(`disposition.${incident.disposition}`)} · ${clock(incident.closed_ms)}`;
-    const item = make("li", {}, make("strong", { text: incident.name }), make("small", { text: what }));
-    if (RIGHTS.has("command")) {
-      const button = make("button", { type: "button", class: "quiet", text: t("action.reopen") });
-      button.addEventListener("click", () => reopen(incident, button));
-      item.append(button);
-    }
-    return item;
-  }));
-}
-
-async function reopen(incident, button) {
-  button.disabled = true;
-  const { status, body } = await post(`/api/v1/incidents/${incident.id}/reopen`, { version: incident.version });
-  if (status === 200) {
-    closed = closed.filter((each) => each.id !== incident.id);
-    board.put(body);
-    drawClosed();
-    drawCounts();
-  } else {
-    button.disabled = false;
-    button.textContent = t("refused.reopen");
-  }
-}
-
 function drawCounts() {
-  const open = board.real.length;
-  const waiting = board.real.filter((card) => unattended(card.incident)).length;
-  byId("open-count").textContent = open;
-  byId("test-count").textContent = board.tests.length;
+  const real = board.real;
+  const open = real.length;
+  const unheld = real.filter((card) => unattended(card.incident)).length;
+  say(byId("open-count"), open);
+  say(byId("test-count"), board.tests.length);
   byId("no-test").hidden = board.tests.length > 0;
   byId("calm").hidden = open > 0 || !live.greeted;
-  document.title = waiting ? t("title.waiting", { n: waiting, brand: t("brand") }) : t("brand");
+  title = unheld ? t("title.waiting", { n: unheld, brand: t("brand") }) : t("brand");
 }
 
 function signedOut() {
   document.body.dataset.signedOut = "true";
   drawLink();
+  red.draw();
 }
 
 function drawLink() {
@@ -196,8 +180,16 @@ function drawLink() {
   byId("link-text").textContent = state === "lost" ? t("link.silent", { span: span(live.silent_ms) }) : t(`link.${state}`);
   if (state !== linkBefore) {
     linkBefore = state; // buttons work only while the picture is fresh
-    for (const card of board.cards.values()) card.update(card.incident);
+    for (const card of board.cards.values()) card.redraw();
   }
+}
+
+async function refreshPlans() {
+  askedPlansAt = performance.now();
+  const { status, body } = await get("/api/v1/plans");
+  if (status !== 200) return;
+  page.plans = body.plans;
+  othersWatch = body.watched;
 }
 
 function tick() {
@@ -213,7 +205,12 @@ function tick() {
     else if (board.anyUnattended || watch.asks_ms !== null) sound.remind();
     remindedAt = now;
   }
-  for (const card of board.cards.values()) card.tick();
+  if (document.title !== title) document.title = title; // costly, and nobody reads it more often than this
+  board.age();
+  for (const card of board.cards.values()) if (card.near) card.tick();
+  background.check(board.full);
+  waiting.draw();
+  if (live.fresh && now - askedPlansAt >= PLANS_EVERY_MS) refreshPlans();
   byId("clock").textContent = clock(live.now_ms());
 }
 
@@ -233,40 +230,22 @@ async function endWatch() {
   return status === 200;
 }
 
-function byKey(event) {
-  if (event.repeat || event.ctrlKey || event.altKey || event.metaKey || event.isComposing || anyOpen()) return;
-  if (event.target.closest?.("input, textarea, select")) return;
-  const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
-  const wanted = ACTIONS.find(({ code }) => code === event.code);
-  if (digit) {
-    const card = board.inSlot(Number(digit[1]));
-    if (!card) return;
-    board.select(card);
-    card.element.focus({ preventScroll: true });
-    card.element.scrollIntoView({ block: "nearest" });
-  } else if (wanted && board.selected) {
-    act(wanted.action, board.selected);
-  } else {
-    return;
-  }
-  event.preventDefault();
-}
-
 // Everything anew, in the language that is chosen now.
 function draw() {
   drawLink();
   watch.draw();
   red.draw();
   for (const card of board.cards.values()) {
-    card.update(card.incident);
-    if (card.record.open) showRecord(card);
+    card.redraw();
+    if (card.record?.open) showRecord(card);
   }
+  closed.draw();
+  notice.draw();
   troubles.draw();
-  drawClosed();
   drawCounts();
 }
 
-addEventListener("keydown", byKey);
+byId("help").addEventListener("click", () => keys.help());
 
 byId("watch-end").addEventListener("click", endWatch);
 await frame(draw, endWatch);

@@ -1,47 +1,94 @@
-// Two questions: what was it (closing), and a line of text (a note, a colleague's name).
+// The questions of the page: choose one of several by a digit, a line of text, and the help.
 
-const closing = document.getElementById("close-dialog");
-const asking = document.getElementById("text-dialog");
-const input = document.getElementById("text-input");
+import { make } from "../common/elements.js";
+import { t } from "../common/texts.js";
 
-export const anyOpen = () => closing.open || asking.open;
+const byId = (id) => document.getElementById(id);
+const choosing = byId("choose-dialog");
+const asking = byId("text-dialog");
+const helping = byId("help-dialog");
+const list = byId("choose-list");
+const field = byId("choose-input");
+const input = byId("text-input");
 
-// Resolves to a disposition, or null. A digit chooses, so closing takes two keys.
-export function askDisposition(title) {
-  document.getElementById("close-title").textContent = title;
-  const buttons = [...closing.querySelectorAll("[data-disposition]")];
+export const anyOpen = () => choosing.open || asking.open || helping.open;
+
+// choices: [{value, text, note, digit}], or a promise of them: a digit typed before they are there is not lost.
+// field: {label, sends}, a line of text besides; sends: what is typed there is an answer by itself.
+// Resolves to {value, text}, value null if only a text was given; or null.
+export function choose({ title, hint, choices, empty = "", field: asked = null }) {
+  byId("choose-title").textContent = title;
+  byId("choose-hint").textContent = hint;
+  byId("choose-field").hidden = asked === null;
+  byId("choose-send").hidden = !asked?.sends;
+  byId("choose-label").textContent = asked?.label ?? "";
+  field.value = "";
+  list.replaceChildren();
   return new Promise((done) => {
+    let digits = null;
+    let early = null;
+    let answer = null;
     const finish = (value) => {
-      closing.removeEventListener("keydown", byKey);
-      closing.removeEventListener("click", byClick);
-      closing.removeEventListener("close", cancelled);
-      if (closing.open) closing.close();
-      done(value);
+      answer = { value, text: field.value.trim() || null };
+      choosing.close();
+    };
+    const press = (digit) => {
+      if (digits === null) early = digit;
+      else if (digits.has(digit)) finish(digits.get(digit));
     };
     const byKey = (event) => {
-      const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
-      const button = digit && !event.repeat ? buttons[Number(digit[1]) - 1] : null;
-      if (!button) return;
+      if (event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
+      if (event.target === field) {
+        if (event.key !== "Enter") return;
+        event.preventDefault();
+        if (!asked.sends) list.querySelector("button")?.focus();
+        else if (field.value.trim()) finish(null);
+        return;
+      }
+      const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1];
+      if (digit && !event.repeat) press(Number(digit));
+      else if (event.code === "ArrowDown" || event.code === "ArrowUp") step(event.code === "ArrowDown" ? 1 : -1);
+      else if (event.code === "KeyN" && asked) field.focus();
+      else return;
       event.preventDefault();
-      finish(button.dataset.disposition);
     };
-    const byClick = (event) => {
-      const button = event.target.closest("[data-disposition]");
-      if (button) finish(button.dataset.disposition);
-    };
-    const cancelled = () => finish(null);
-    closing.addEventListener("keydown", byKey);
-    closing.addEventListener("click", byClick);
-    closing.addEventListener("close", cancelled);
-    closing.showModal();
+    const send = () => field.value.trim() && finish(null);
+    const over = new AbortController();
+    choosing.addEventListener("keydown", byKey, { signal: over.signal });
+    byId("choose-send").addEventListener("click", send, { signal: over.signal });
+    choosing.addEventListener("close", () => {
+      over.abort();
+      done(answer);
+    }, { once: true });
+    choosing.showModal();
+    Promise.resolve(choices).then((found) => {
+      if (over.signal.aborted) return;
+      digits = new Map(found.filter(({ digit }) => digit).map(({ digit, value }) => [digit, value]));
+      list.replaceChildren(...found.map(({ value, text, note, digit }) => {
+        const button = make("button", { type: "button" }, ...(digit ? [make("kbd", { text: digit })] : []), make("span", { text }));
+        if (note) button.append(make("small", { text: note }));
+        button.dataset.value = value;
+        button.addEventListener("click", () => finish(value));
+        return button;
+      }));
+      if (found.length === 0) list.append(make("p", { text: empty }));
+      else if (document.activeElement !== field) list.querySelector("button").focus();
+      if (early !== null) press(early);
+    });
   });
 }
 
-// Resolves to a text that is not empty, or null.
-export function askText(title, label, maxLength) {
-  document.getElementById("text-title").textContent = title;
-  document.getElementById("text-label").textContent = label;
-  input.value = "";
+function step(by) {
+  const buttons = [...list.querySelectorAll("button")];
+  const at = buttons.indexOf(document.activeElement);
+  buttons[(at + by + buttons.length) % buttons.length]?.focus();
+}
+
+// Resolves to a text that is not empty, or null. begin: what stands in the field at first.
+export function askText(title, label, maxLength, begin = "") {
+  byId("text-title").textContent = title;
+  byId("text-label").textContent = label;
+  input.value = begin;
   input.maxLength = maxLength;
   return new Promise((done) => {
     let answer = null;
@@ -50,7 +97,7 @@ export function askText(title, label, maxLength) {
       answer = input.value.trim() || null;
       asking.close();
     };
-    const form = document.getElementById("text-form");
+    const form = byId("text-form");
     form.addEventListener("submit", save);
     asking.addEventListener("close", () => {
       form.removeEventListener("submit", save);
@@ -61,4 +108,11 @@ export function askText(title, label, maxLength) {
   });
 }
 
-document.getElementById("text-cancel").addEventListener("click", () => asking.close());
+// keys: [[key, text]]
+export function showHelp(keys) {
+  byId("help-title").textContent = t("help.title");
+  byId("help-keys").replaceChildren(...keys.flatMap(([key, text]) => [make("dt", {}, make("kbd", { text: key })), make("dd", { text })]));
+  if (!helping.open) helping.showModal();
+}
+
+byId("text-cancel").addEventListener("click", () => asking.close());
