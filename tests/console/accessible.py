@@ -5,12 +5,12 @@ from typing import Any
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-def violations(page: Any) -> list[str]:
-    """One line a fault: the rule, and the first elements that break it."""
+def violations(page: Any, only: list[str] | None = None) -> list[str]:
+    """One line a fault: the rule, and the first elements that break it. only: these rules."""
     from axe_playwright_python.base import AXE_SCRIPT
 
     page.evaluate(AXE_SCRIPT)
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)
+    found = page.evaluate("wanted => axe.run(document, {runOnly: wanted})", only or TAGS)
     return [
         f"{fault['id']} ({fault['impact']}): {fault['help']}: " + "; ".join(_where(node) for node in fault["nodes"][:3])
         for fault in found["violations"]

@@ -1,5 +1,6 @@
 """A desk on a folder of its own, and a browser where there is one."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from desk import Desk
 
 from bellgate.store import people
 
+MEMORY = Path("/dev/shm")
 _REAL = people._HASHER
 
 
@@ -28,9 +30,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def folder() -> Iterator[Path]:
+    """In memory where there is such a place: what these tests ask is not what a disk keeps, and each opens a database."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as made:
+        yield Path(made)
+
+
+@pytest.fixture
+def desk(folder: Path) -> Iterator[Desk]:
     """A gateway with a console and nothing in it."""
-    made = Desk(tmp_path)
+    made = Desk(folder)
     yield made
     made.close()
 
