@@ -31,7 +31,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """In memory where there is such a place: what these tests ask is not what a disk keeps, and each opens a database."""
+    """In memory where there is such a place: these tests ask nothing of a disk, and each opens a database."""
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as made:
         yield Path(made)
 

@@ -80,7 +80,7 @@ def at_least(hits: int, of: int) -> float:
     if not of:
         return 0.0
     z, p = 1.96, hits / of
-    return (p + z * z / (2 * of) - z * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))) / (1 + z * z / of)
+    return max(0.0, (p + z * z / (2 * of) - z * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))) / (1 + z * z / of))
 
 
 def _bell(row: dict[str, Any], span: Span, known_from_ms: int) -> dict[str, Any]:
