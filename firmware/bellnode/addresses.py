@@ -8,8 +8,6 @@ a pause, as long as there is any address to try. The certificate says who answer
 
 from collections import namedtuple
 
-SELDOM = "dial"  # see `loan`
-
 PAUSE_MS = 60000  # between lookups of a name that failed, if an old address can be tried meanwhile
 URGENT_PAUSE_MS = 300000  # with an alarm waiting, the loop is needed for it
 ADDRESSES_MAX = 8  # as many as there are brokers

@@ -388,16 +388,21 @@ class App:
             self.bug("format", fault)
 
 
+def _stop_at_sigterm(app):
+    import signal  # noqa: PLC0415 -- MicroPython has none, and dies of SIGTERM: the last will tells it
+
+    try:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.stop)
+    except NotImplementedError:
+        pass
+
+
 async def _main(*given):
     app = App(*given)
     give_back("start")
     gc.collect()
-    try:
-        import signal  # noqa: PLC0415 -- MicroPython has none, and dies of SIGTERM: the last will tells it
-
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.stop)
-    except (ImportError, NotImplementedError):
-        pass
+    if _CPYTHON:
+        _stop_at_sigterm(app)
     await app.run()
     return app.again
 

@@ -55,8 +55,17 @@ Node = namedtuple("Node", FIELDS)
 
 
 def changed(node, **changes):
-    """The node with these fields instead."""
-    return Node(*[changes[name] if name in changes else getattr(node, name) for name in FIELDS])
+    """The node with these fields instead; the same one if it has them already."""
+    for name, value in changes.items():
+        if getattr(node, name) is not value:
+            break
+    else:
+        return node
+    # A list that grows would ask for twice as much in one piece.
+    values = [None] * len(FIELDS)
+    for place, name in enumerate(FIELDS):
+        values[place] = changes[name] if name in changes else node[place]
+    return Node(*values)
 
 
 def event(node, what, state, zone, info, at_ms, now_ms, until_ms=None):

@@ -64,7 +64,7 @@ def decode(data):
     return records, whole and expected == len(records)
 
 
-@seldom("files")
+@seldom("memory")
 class TwoCopies:
     """A list of records (dicts) in two copies in a folder."""
 
@@ -121,7 +121,7 @@ class TwoCopies:
         os.rename(temporary, self._path + end)
 
 
-@seldom("files")
+@seldom("memory")
 def events(folder, partition=None):
     """The journal of events: on `partition`, a raw block device, if it is given and can hold a ring; else in `folder`.
 
@@ -143,7 +143,7 @@ def spare_ms(saved_ms, urgent, now_ms):
     return max(0, saved_ms + SPARE_MS - now_ms) if urgent else 0
 
 
-@seldom("files")
+@seldom("memory")
 def usable(record):
     """True if a record is an event that can be sent: a record of another firmware may not be."""
     message = {"v": 1, "type": "event", "age_ms": None}

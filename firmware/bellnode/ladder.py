@@ -12,8 +12,6 @@ The one restart is for a radio whose driver is dead, which nothing else can mend
 
 from collections import namedtuple
 
-SELDOM = "ladder"  # see `loan`
-
 # (rung, ms of silence before it, the same while an alarm has no receipt)
 RUNGS = (
     ("socket", 0, 0),

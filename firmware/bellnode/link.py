@@ -9,7 +9,6 @@ from binascii import hexlify
 
 import bellwire
 from bellnode import link_state, mqtt, tls
-from bellnode.loan import keep, seldom
 
 # 32 events of a full outbox, a heartbeat, and the PUBACKs of as many receipts. A broker that lets that many pile up is
 # not reading: the link is left.
@@ -118,7 +117,6 @@ class Link:
 
     async def run(self):
         """For ever: pause, open, stay. Returns after stop()."""
-        keep("dial")  # a bell that cannot dial again for lack of memory would be worse than one with less to spare
         while not self._stopping:
             self._alive()
             if not self._network.network_up():
@@ -202,7 +200,6 @@ class Link:
         except OSError:
             pass
 
-    @seldom("dial")
     async def _open(self, broker):
         """Connect, subscribe. Leaves reader and writer set; the caller closes whatever there is."""
         if self._dialler is None:
@@ -224,7 +221,6 @@ class Link:
         self._writer.write(packet)
         await _within(self._writer.drain(), link_state.WRITE_MS)
 
-    @seldom("dial")
     async def _answer(self, kind):
         """The next packet of this kind. The deadline is the caller's, over the whole of the opening."""
         found = None
@@ -257,12 +253,12 @@ class Link:
             elif verdict == "silent":
                 raise LinkLost("no answer to a ping")
             try:
-                data = await self._read(left_ms)
+                packets = self._decoder.feed(await self._read(left_ms))
             except asyncio.TimeoutError:
                 continue
             self._state = link_state.heard(self._state)
-            for packet in self._decoder.feed(data):
-                self._take(packet)
+            while packets:
+                self._take(packets.pop(0))
 
     def _take(self, packet):
         if isinstance(packet, mqtt.Publish):

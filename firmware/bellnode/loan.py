@@ -4,7 +4,7 @@
     hold(name)      the module from now on always there: what the settings ask for must not have to be loaded in need
     give_back(name) it is not needed always any more
 
-Nothing on the way of a press (journal, send, receipt, lamp, resend; dialling is held) is borrowed: there may be no
+Nothing on the way of a press (journal, send, receipt, lamp, resend, dialling) is borrowed: there may be no
 memory left to load it. CPython keeps everything: it has room, and a class that was loaded twice would not be itself.
 """
 

@@ -7,7 +7,6 @@ import socket
 import sys
 
 from bellnode import addresses
-from bellnode.loan import seldom
 
 FILE = "addresses.json"
 FILE_BYTES_MAX = 2048  # eight names of 200 characters
@@ -22,7 +21,6 @@ class Names:
         self._now_ms = now_ms
         self._book = addresses.read(self._load())
 
-    @seldom("dial")
     def _load(self):
         try:
             with open(self._path, "rb") as file:
@@ -71,7 +69,6 @@ class Names:
         self._book = addresses.ask_all(self._book)
 
 
-@seldom("dial")
 async def _look_up(name):
     if _CPYTHON:
         found = await asyncio.get_running_loop().getaddrinfo(name, None, family=socket.AF_INET)

@@ -95,9 +95,8 @@ def start(kind, settings, boot, crash, brokers, now_ms):
 
 def step(node, given, now_ms):
     """(node, effects) after one input; see the module's docstring. An input that is not listed raises ValueError."""
-    kind = given[0]
     kept, known = _kept(node), _record(node)
-    node, effects = _STEPS.get(kind, _seldom)(node, given, now_ms)
+    node, effects = _take(node, given, now_ms)
     node, later = _let_time_pass(node, now_ms)
     effects += later
     if _kept(node) != kept:
@@ -158,11 +157,6 @@ def _loaded(node, given, now_ms):
     return node, effects
 
 
-def _linked(node, given, now_ms):
-    node = answers.linked(node, now_ms)
-    return node, [_heartbeat(node, now_ms)]
-
-
 def _heartbeat(node, now_ms):
     pending = len(node.outbox.entries)
     up_s = (now_ms - node.started_ms) // 1000
@@ -173,14 +167,13 @@ def _heartbeat(node, now_ms):
     return ("send", "up", beat)
 
 
-def _unlinked(node, given, now_ms):
+def _unlinked(node, now_ms):
     box, _ = outbox.step(node.outbox, ("unlinked",), now_ms)
     beat, _ = health.step(node.health, ("unlinked",), now_ms)
-    return changed(node, linked=False, outbox=box, health=beat), []
+    return changed(node, linked=False, outbox=box, health=beat)
 
 
-def _received(node, given, now_ms):
-    message = given[1]
+def _received(node, message, now_ms):
     if message["type"] == "receipt":
         node, effects, stored = answers.receipt(node, message, now_ms)
         if stored is not None:
@@ -190,22 +183,6 @@ def _received(node, given, now_ms):
     if message["type"] == "command":
         return orders.obey(node, message, now_ms)
     return node, [("log", f"ignored a {message['type']}: a bell takes receipts and commands")]
-
-
-def _saved(node, given, now_ms):
-    return happen.fault(node, "flash", not given[1]), []
-
-
-def _noticed(node, given, now_ms):
-    return happen.fault(node, given[1], given[2]), []
-
-
-def _report(node, given, now_ms):
-    return happen.event(node, "fault", given[2], None, given[1], now_ms, now_ms)
-
-
-def _tick(node, given, now_ms):
-    return node, []
 
 
 def _let_time_pass(node, now_ms):
@@ -245,16 +222,26 @@ def due_ms(node):
     return min(due) if due else None
 
 
-_STEPS = {
-    "edge": sense.edge,
-    "linked": _linked,
-    "unlinked": _unlinked,
-    "received": _received,
-    "saved": _saved,
-    "fault": _noticed,
-    "report": _report,
-    "tick": _tick,
-}
+def _take(node, given, now_ms):
+    kind = given[0]
+    if kind == "tick":
+        return node, []
+    if kind == "edge":
+        return sense.edge(node, given, now_ms)
+    if kind == "received":
+        return _received(node, given[1], now_ms)
+    if kind == "linked":
+        node = answers.linked(node, now_ms)
+        return node, [_heartbeat(node, now_ms)]
+    if kind == "unlinked":
+        return _unlinked(node, now_ms), []
+    if kind == "saved":
+        return happen.fault(node, "flash", not given[1]), []
+    if kind == "fault":
+        return happen.fault(node, given[1], given[2]), []
+    if kind == "report":
+        return happen.event(node, "fault", given[2], None, given[1], now_ms, now_ms)
+    return _seldom(node, given, now_ms)
 
 
 def _seldom(node, given, now_ms):

@@ -12,6 +12,8 @@ from hashlib import sha256
 from bellnode import life
 from bellnode.journal import TwoCopies
 
+_CPYTHON = sys.implementation.name == "cpython"
+
 
 class Starts:
     """The record in `folder`. secrets: texts that no report may contain."""
@@ -89,10 +91,10 @@ class Starts:
 
 def trace(fault):
     """The traceback of an exception as text, on either runtime."""
-    if hasattr(sys, "print_exception"):
-        text = io.StringIO()
-        sys.print_exception(fault, text)
-        return text.getvalue()
-    import traceback  # noqa: PLC0415 -- MicroPython has none
+    if _CPYTHON:
+        import traceback  # noqa: PLC0415 -- MicroPython has none
 
-    return "".join(traceback.format_exception(fault))
+        return "".join(traceback.format_exception(fault))
+    text = io.StringIO()
+    sys.print_exception(fault, text)
+    return text.getvalue()

@@ -9,8 +9,6 @@ import select
 import socket
 import sys
 
-from bellnode.loan import seldom
-
 _CPYTHON = sys.implementation.name == "cpython"
 
 _UNDER_WAY = (115, 119)  # EINPROGRESS on Linux, on the ESP32
@@ -18,7 +16,6 @@ _REFUSED = 111
 POLL_S = 0.005
 
 
-@seldom("dial")
 def context(config):
     """A client's SSLContext that verifies the broker against our CA and shows our certificate (all DER)."""
     import tls  # noqa: PLC0415 -- CPython has none
@@ -30,7 +27,6 @@ def context(config):
     return made
 
 
-@seldom("dial")
 async def connect(address, port):
     """A plain socket that is connected to `address` (dotted). A cancelled call leaves none behind.
 
@@ -91,7 +87,6 @@ class Dialler:
             self.reached = self.reached or fault.errno in (_REFUSED, 103, 104)  # ECONNABORTED, ECONNRESET
             raise
 
-    @seldom("dial")
     async def _dial_small(self, address, broker):
         plain = await connect(address, broker.port)
         self.reached = True

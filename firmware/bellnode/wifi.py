@@ -3,7 +3,6 @@
 import asyncio
 
 from bellnode import ladder
-from bellnode.loan import keep, seldom
 
 JOIN_MS = 15000  # an access point answers within a few seconds; then the next network of the list
 WATCH_MS = 1000
@@ -41,7 +40,6 @@ class Network:
 
     async def run(self):
         """For ever."""
-        keep("ladder")  # it counts the attempts that fail: without it there would be no next one
         if self._networks:
             self._switch_on()
         while True:
@@ -64,7 +62,6 @@ class Network:
         self._ladder, rung = ladder.step(self._ladder, given, self.now_ms(), self._owner.urgent())
         return rung
 
-    @seldom("ladder")
     def _switch_on(self):
         """True if the driver does what it is told."""
         station = self._station
@@ -78,7 +75,6 @@ class Network:
         except (OSError, RuntimeError):
             return False
 
-    @seldom("ladder")
     async def _join(self):
         """Leave what there is and try the next network of the list."""
         ssid, password = self._networks[self._turn % len(self._networks)]
@@ -92,7 +88,6 @@ class Network:
         while not self.network_up() and self.now_ms() < end_ms:
             await asyncio.sleep(POLL_MS / 1000)
 
-    @seldom("ladder")
     async def _reset(self):
         lives = False
         for _ in range(ladder.DEAD_MAX):

@@ -8,7 +8,9 @@ import json
 
 from .message import WireError, rows
 
-_ESCAPES = {0x22: '\\"', 0x5C: "\\\\", 0x08: "\\b", 0x09: "\\t", 0x0A: "\\n", 0x0C: "\\f", 0x0D: "\\r"}
+# What has a short escape, and the letter of each.
+_ESCAPED = b'"\\\b\t\n\f\r'
+_LETTERS = b'"\\btnfr'
 
 
 def _refuse(constant):
@@ -20,25 +22,25 @@ _loads = json.JSONDecoder(parse_constant=_refuse).decode if hasattr(json, "JSOND
 
 
 def _text(value):
+    # Byte by byte: MicroPython keeps each character that it was ever asked for as a text of its own, for good.
+    data = value.encode()
     plain = True
-    for char in value:
-        code = ord(char)
+    for code in data:
         if code < 0x20 or code == 0x22 or code == 0x5C:
             plain = False
             break
     if plain:
         return '"' + value + '"'
-    out = ['"']
-    for char in value:
-        code = ord(char)
-        if code in _ESCAPES:
-            out.append(_ESCAPES[code])
+    out = bytearray(b'"')
+    for code in data:
+        place = _ESCAPED.find(bytes([code]))
+        if place >= 0:
+            out += b"\\" + _LETTERS[place : place + 1]
         elif code < 0x20:
-            out.append("\\u{:04x}".format(code))
+            out += "\\u{:04x}".format(code).encode()
         else:
-            out.append(char)
-    out.append('"')
-    return "".join(out)
+            out.append(code)
+    return str(out, "utf-8") + '"'
 
 
 def _value(value):

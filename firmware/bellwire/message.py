@@ -86,7 +86,7 @@ def rows(kind):
 
 def _row(item):
     name, rule = item.split("=")
-    return (name.rstrip("?"), name[-1] != "?") + _parsed(rule)
+    return (name.rstrip("?"), not name.endswith("?")) + _parsed(rule)
 
 
 def _parsed(rule):
@@ -149,9 +149,15 @@ def _judge(value, test, low, high):
 
 def _half_character(text):
     # A lone surrogate passes a JSON reader but cannot be written as UTF-8 again: it would break whoever stores it.
-    for char in text:
-        if 0xD800 <= ord(char) <= 0xDFFF:
+    try:
+        data = text.encode()
+    except ValueError:  # CPython; MicroPython writes it down as the bytes that it would have
+        return "holds half a character (a lone surrogate)"
+    at = data.find(b"\xed")
+    while at >= 0:
+        if data[at + 1] >= 0xA0:
             return "holds half a character (a lone surrogate)"
+        at = data.find(b"\xed", at + 1)
     return None
 
 

@@ -5,7 +5,7 @@ ones; a name that it does not hold costs it as many bytes as any name does, and 
 """
 
 _TEXT = """
-O _ e f l n o r s t v aw cb dt er gc io on os pi py rb re sz tb wb EIO GET GS8 INT PTR PUT RAW add aes arg big buf
+_ e f n r s t v aw cb dt er gc io on os pi py rb re sz tb wb EIO GET GS8 INT PTR PUT RAW add aes arg big buf
 cos doc end erf exc exp get idx inf key log md5 mem mpy nan off opt pop pos ps1 ps2 ptr put raw req run sep sin src
 ssl sub sys tan tau tls url val vfs AUTO Done GZIP HEAD Host INT8 LONG Lock Loop POST Task UINT VOID ZLIB _Arg _mpy
 _run acos args argv asin atan attr auth bind blit ceil cert code copy core coro cosh data deps dest done dump erfc

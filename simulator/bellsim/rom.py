@@ -5,6 +5,7 @@ into its heap. Here the launcher allocates the image in the interpreter's proces
 its address: the same mechanism with the same code in MicroPython, in the words of a 64-bit host.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,10 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bellsim.linker import link
+from bellsim.linker.board import board
 from bellsim.runtime import BOARD_MODULES, PACKAGES, Runtime, SimulatorError, link_packages
 
 # As for a release: without assertions, with line numbers, so that a fault in the field can be told.
 OPTIONS = ("-O2",)
+# Modules of the board that nobody but the firmware calls by its names.
+OWN_NAMES = tuple(name for name in BOARD_MODULES if name != "probe")
 COMPILE_DEADLINE_S = 60.0
 IMAGE = ".mpy, executed in place"
 SOURCE = ".py, compiled at the start"
@@ -75,6 +79,11 @@ class Chip(Runtime):
             *("-X", f"heapsize={self.heap_bytes}", "-c", mounted(code, self.image)),
         ]
 
+    def environment(self, packages: Path) -> dict[str, str]:
+        """As Runtime.environment; what is in the image needs no path."""
+        found = super().environment(packages)
+        return found if self.image is None else found | {"MICROPYPATH": ".frozen"}
+
 
 def mounted(code: str, image: Path) -> str:
     """`code` after the image was mounted; whoever starts the interpreter puts the image's address in for "@@"."""
@@ -121,8 +130,14 @@ def compile_firmware(folder: Path, more: Mapping[str, Path] | None = None, linke
         # What a traceback calls a linked module is its name when it is imported: one name less to keep.
         told = source.stem if linked else name
         sizes[name.removesuffix(".py")] = _compile(program, source, told, (folder / name).with_suffix(".mpy"))
-    for name, source in ({name: sources / f"{name}.py" for name in BOARD_MODULES} | dict(more or {})).items():
-        _compile(program, source, f"{name}.py", folder / f"{name}.mpy")
+    hardware = {name: sources / f"{name}.py" for name in BOARD_MODULES} | dict(more or {})
+    asked = frozenset(name for path in files for name in re.findall(r"\w+", path.read_text()))
+    texts = {name: source.read_text() for name, source in hardware.items()}
+    written = folder.with_name(folder.name + "-board")
+    written.mkdir(parents=True, exist_ok=True)
+    for name, text in (board(texts, OWN_NAMES, asked) if linked else texts).items():
+        (written / f"{name}.py").write_text(text)
+        _compile(program, written / f"{name}.py", name, folder / f"{name}.mpy")
     return Compiled(folder, sizes)
 
 

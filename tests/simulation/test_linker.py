@@ -9,11 +9,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from bellsim.held import HELD
 from bellsim.linker import Linked, LinkError, link
+from bellsim.linker.board import board
 from bellsim.linker.names import ARGUMENTS, BOARD
 from bellsim.runtime import MICROPYTHON, find_runtime
 
@@ -169,12 +171,123 @@ SHARED = (
     "class Made:\n    def __init__(self, level):\n        self.level = level\n"
     "def twice(text):\n    return text + text\n"
 )
+BUNDLES = """
+from bellnode.shared import twice, Made
+COUNT = [0]
+def note(sign):
+    COUNT[0] += 1
+    return f"{COUNT[0]}{sign}"
+def first(left, right=7):
+    return left - right
+def second(left, right):
+    for number in range(left):
+        if number == right:
+            return "found"
+    else:
+        return "none"
+def third(left, right):
+    try:
+        return left // right
+    except ZeroDivisionError as fault:
+        return type(fault).__name__
+def fourth(left, right):
+    return [left * one for one in range(right)], sum([one for one in range(left)])
+def fifth(left, right):
+    return {one: left for one in range(right)} == {0: left, 1: left}
+def as_value(left, right):
+    return left + right
+def many(*given, **named):
+    return len(given), sorted(named)
+def no_end(left, right):
+    if left:
+        left = right
+def keyed(left, middle, right):
+    return f"{left} {middle} {right}"
+class Bell:
+    limit = 3
+    def __init__(self):
+        self._colour = "red"
+    def _turned(self, colour, times=2):
+        self._colour = colour * times
+        return self
+    def _seen(self):
+        return self._colour, self.limit
+    def _limited(self, limit=4):
+        return limit
+    async def _later(self, by):
+        return self._colour + by
+async def later():
+    return await Bell()._later("!")
+def main():
+    import asyncio
+    print(first(9), first(9, right=2), first(right=1, left=3), second(3, 2), second(3, 4), third(7, 0), third(7, 2))
+    print(fourth(2, 3), fifth(4, 2), sorted([3, 1], key=lambda one: first(one)), [as_value][0](1, 2), no_end(1, 2))
+    print(keyed(right=note("r"), left=note("l"), middle=note("m")), keyed(*"abc"), many(1, two=2), twice("x"))
+    print(Bell()._turned("ab")._seen(), Bell()._turned(times=1, colour="c")._seen())
+    print(Bell()._limited(), asyncio.run(later()), Made(4).level, first(*[5, 3]) if first(5, 5) == 0 else None)
+"""
+TEXTS = """
+from collections import namedtuple
+Pair = namedtuple("Pair", ("left", "right"))
+TABLE = {"a key that is long": "a value that is long"}
+def told(what, why="a reason that is long"):
+    if what not in ("one", "two", 3):
+        return f"{{{what!r:>6}}} is what was {'said' if what else 'not said'}: 50 %", "\u00fcber das Ende \U0001f514"
+    return "no more than " + what, f"{what}", f"{why}, so {what:>5}", ("a text in a tuple", 1), (1, 2)
+def same(state):
+    return state == "not_delivered" or state in ("acknowledged", "a state of words"), "not_delivered", (1, 2)
+def main():
+    print(told("three"), told("one"), told("two", why="another reason, long"), TABLE["a key that is long"])
+    print(same("not_delivered"), same("acknowledged"), same("a state of words"), same(""))
+    print(Pair(1, right=2).right, (1, 2))
+    print("the end of what is said {}".format(1), "the end of what is", [one for one in ("a text in a list",)])
+"""
+LOOPS = """
+class Bell:
+    def __init__(self, sizes):
+        self.sizes = sizes
+    def told(self, one, limit):
+        return max([one + limit for one in self.sizes if one > 1 if one < limit]), one, [0, [one for one in (7, 8)]]
+def noted(sign, notes=[]):
+    notes.append(sign)
+    return list(notes)
+def pairs(found):
+    left = tuple([left + right for left, right in found])
+    kept = left if left else [one for one in (5, 6)]
+    for one in [one for one in found if one[0]]:
+        kept += one
+    if [one for one in kept if one == 1]:
+        pass
+    elif [one for one in kept if one == 3]:
+        kept += (30,)
+    else:
+        kept += (40,)
+    while [one for one in kept if one > 30]:
+        kept = kept[1:]
+    return kept, [[two for two in range(one)] for one in range(3)], {one: one for one in left}
+def order():
+    try:
+        return noted("a"), [noted(sign)[-1] for sign in "bc"], noted("d"), [sign for sign in noted("e")]
+    finally:
+        noted([sign for sign in "fg"])
+async def later():
+    return [one * 2 for one in (await now(), 2)]
+async def now():
+    return [one for one in range(4)][3]
+def main():
+    import asyncio
+    print(Bell([1, 2, 3, 9]).told(5, 4), pairs([(1, 2), (0, 4)]), pairs([]), order(), noted("h"), asyncio.run(later()))
+    print([lambda: [one for one in (1, 2)]][0](), sum([one for one in range(4)]) - len([one for one in range(2)]))
+"""
 
 PROGRAMS = {
     "members and globals": {"app": MEMBERS_AND_GLOBALS},
     "foreign keywords": {"app": FOREIGN_KEYWORDS},
     "scopes": {"app": SCOPES},
     "constants": {"app": CONSTANTS, "limits": LIMITS},
+    "bundles": {"app": BUNDLES, "shared": SHARED},
+    "loops": {"app": LOOPS},
+    "texts": {"app": TEXTS},
     "loans": {"app": LOANS, "rare": RARE, "shared": SHARED},
 }
 
@@ -254,7 +367,7 @@ REFUSED = {
         "a class that is loaded twice is two classes",
     ),
     "a name with two meanings": (
-        {"app": "one = [1]\ndef main(): print(one, [one for one in (1, 2)])"},
+        {"app": "one = [1]\ndef main(): print(one, {one: 1 for one in (1, 2)})"},
         "one is global, and local in a part of a function",
     ),
     "an import inside": (
@@ -278,6 +391,39 @@ def test_what_cannot_be_linked_safely_is_refused(tmp_path: Path, name: str) -> N
     modules, why = REFUSED[name]
     with pytest.raises(LinkError, match=re.escape(why)):
         link(sources(tmp_path, **modules))
+
+
+def test_the_board_keeps_what_the_firmware_asks_it_for_and_does_the_same() -> None:
+    """With other names for what is its own, also where a module with names of its own reaches into it."""
+    wire = (
+        "import tool\nlevels = {}\nclass Wire:\n    PULLED = 3\n    def __init__(self, number, mode=PULLED):\n"
+        "        self.number, self._mode = number, mode\n    def level(self, extra=0):\n        total = [0]\n"
+        "        def added(more):\n            nonlocal counted\n            counted += more\n        counted = extra\n"
+        "        added(self._mode)\n        return counted + tool.doubled(self.number)\n"
+        "    def __str__(self):\n        return f'{self.number} {self._hidden()}'\n"
+        "    def _hidden(self):\n        return getattr(self, 'number')\n"
+    )
+    tool = "def doubled(number):\n    return number * 2\n"
+    probe = (
+        "import wire\ndef begin():\n    was = wire.Wire._hidden\n    wire.Wire._hidden = lambda it: was(it) + 100\n"
+        "    return wire.Wire(4, mode=5).level(extra=1), str(wire.Wire(7))\n"
+    )
+    sources = {"wire": wire, "tool": tool, "probe": probe}
+    other = board(sources, ("wire", "tool"), frozenset({"Wire", "level", "extra"}))
+    assert "_hidden" not in "".join(other.values()) and "Wire" in other["wire"] and "begin" in other["probe"]
+    assert began(sources) == began(other) == (14, "7 107")
+
+
+def began(sources: dict[str, str]) -> object:
+    """What begin() of the module `probe` gives."""
+    for name in ("tool", "wire", "probe"):
+        sys.modules[name] = made = ModuleType(name)
+        exec(sources[name], made.__dict__)
+    try:
+        return sys.modules["probe"].begin()
+    finally:
+        for name in sources:
+            del sys.modules[name]
 
 
 @functools.cache
@@ -324,7 +470,7 @@ def test_no_new_name_of_the_firmware_means_anything_else() -> None:
                     foreign.add(node.attr)
     linked = firmware()
     new = {name.rpartition(".")[2] for name in linked.names}
-    assert len(new) > 300
+    assert len(new) > 250
     assert not new & texts
     assert not new & foreign
     assert not new & set(dir(builtins))
@@ -364,5 +510,5 @@ def test_a_traceback_is_told_in_the_names_of_the_source(tmp_path: Path) -> None:
     assert "ValueError: so" in trace and "stumble" not in trace
     told = linked.told(trace)
     frames = [line.rpartition(", in ")[2].split(" or ") for line in told.splitlines() if ", in " in line]
-    wanted = ["bellnode.app.walk", "bellnode.app.early", "bellnode.app.Bell.begin", "stumble"]
+    wanted = ["bellnode.app.walk", "bellnode.app.early", "bellnode.app.Bell.begin", "bellnode.app.Bell.stumble"]
     assert all(name in frame for name, frame in zip(wanted, frames[-4:], strict=True)), told

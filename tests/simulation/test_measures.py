@@ -95,7 +95,7 @@ def test_the_whole_firmware_lives_through_a_story_in_a_roomy_heap() -> None:
     assert (result["heap_k"], result["why"]) == (320, "")
     assert set(result["modules"]) >= {"bellwire/message", "bellnode/app", "bellnode/link"}
     assert result["firmware_bytes"] == sum(result["modules"].values())
-    assert {"bellnode/app", "start", "dial", "orders"} <= set(result["linked_modules"])
+    assert {"bellnode/app", "start", "wires", "orders"} <= set(result["linked_modules"])
     assert result["linked_bytes"] == sum(result["linked_modules"].values()) < result["firmware_bytes"]
 
 

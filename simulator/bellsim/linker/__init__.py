@@ -5,11 +5,13 @@ Each name, function, module and constant of MicroPython costs heap, even where t
 - joins what is always there into one module, and each module that is borrowed (see `bellnode.loan`) with what only it
   needs into another;
 - puts constants in the place of their names, and leaves out what nobody asks for, docstrings and CPython's branches;
+- makes a few large functions of many small ones (`bundle`), loops of comprehensions (`loops`), and one object of equal
+  constants (`constants`);
 - gives what is private to the firmware names that a stock interpreter holds in its own flash anyway (`held`).
 
-It changes no statement. What is data keeps its name: the rule is that a name which also stands somewhere as a text is
-left alone, and so is every name of the interpreter, of a board or of an exception. What it cannot be sure of is a
-LinkError, not a guess.
+What the program does stays the same, and in the same order. What is data keeps its name: the rule is that a name which
+also stands somewhere as a text is left alone, and so is every name of the interpreter, of a board or of an exception.
+What it cannot be sure of is a LinkError, not a guess.
 """
 
 from bellsim.linker.source import LinkError

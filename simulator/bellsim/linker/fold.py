@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from bellsim.linker.source import LOANS, Module
 from bellsim.linker.tree import assignments, defines, local_names, without_text
 
+# What only CPython has, as modules ask for it that may not ask where they run.
+CPYTHON_HAS = ("hasattr(json, 'JSONDecoder')", "hasattr(str, 'casefold')")
 INTERN_CHARS_MAX = 10  # a longer text costs an object for each place where it stands
 
 
@@ -49,6 +51,10 @@ class _Fold(ast.NodeTransformer):
         if ast.unparse(node) == "sys.implementation.name == 'cpython'":
             return ast.copy_location(ast.Constant(False), node)
         return node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        return ast.copy_location(ast.Constant(False), node) if ast.unparse(node) in CPYTHON_HAS else node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         self.generic_visit(node)

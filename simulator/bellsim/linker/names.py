@@ -3,6 +3,7 @@
 import ast
 import builtins
 
+from bellsim.linker.bundle import bundles
 from bellsim.linker.program import Program
 from bellsim.linker.source import ENTRY, LOANS, PROGRAM, Item, Module, of_module
 from bellsim.linker.tree import called, defines
@@ -45,28 +46,42 @@ class Names:
         self.resident = next((name for name in rest if name not in self.members.values()), "resident")
         self._spare = [name for name in free[ARGUMENTS:] if name not in given and name != self.resident]
         self.globals: dict[Item, str] = {}
-        taken_in: dict[str, set[str]] = {file: set() for file in program.files}
+        self.bundled = bundles(program)
+        self.bundles: dict[tuple[str, int, int], str] = {}  # what a bundle is called in its file
+        self._taken: dict[str, set[str]] = {file: set() for file in program.files}
         for item, homes in program.home.items():
             module, name = item
+            if item in self.bundled:
+                continue  # below: no two things of a file may have one name
             if (module in program.borrowed and module in homes) or item in [(ENTRY, name) for name in PROGRAM]:
                 self.globals[item] = self.members.get(name, name)
                 for file in homes:
-                    taken_in[file].add(self.globals[item])
+                    self._taken[file].add(self.globals[item])
             elif self._fixed(module, name):
                 self.globals[item] = name
             elif ENTRY in homes:
-                self.globals[item] = self.next_free(f"{module.split('.')[-1]}_{name.replace('.', '_')}")
+                self.globals[item] = self.new(f"{module.split('.')[-1]}_{name.replace('.', '_')}")
         for item, homes in program.home.items():
-            if item not in self.globals:
-                used = {name for file in homes for name in taken_in[file]}
+            if item in self.bundled:
+                key = self.bundled[item].bundle
+                if key not in self.bundles:
+                    self.bundles[key] = self.new("bundle_" + "_".join(map(str, key[1:])), key[0])
+                self.globals[item] = self.bundles[key]
+            elif item not in self.globals:
+                used = {name for file in homes for name in self._taken[file]}
                 otherwise = f"{item[0].split('.')[-1]}_{item[1].replace('.', '_')}"
                 self.globals[item] = next((name for name in self._spare if name not in used), otherwise)
                 for file in homes:
-                    taken_in[file].add(self.globals[item])
+                    self._taken[file].add(self.globals[item])
 
-    def next_free(self, otherwise: str) -> str:
-        """A name that nothing else has, anywhere."""
-        return self._spare.pop(0) if self._spare else otherwise
+    def new(self, otherwise: str, file: str = ENTRY) -> str:
+        """A name that nothing else has in the file, and nothing anywhere if it is ENTRY."""
+        if file == ENTRY:
+            return self._spare.pop(0) if self._spare else otherwise
+        taken = self._taken[file]
+        found = next((name for name in self._spare if name not in taken), otherwise)
+        taken.add(found)
+        return found
 
     def _fixed(self, module: str, item: str) -> bool:
         """An exception says its name in the log."""
@@ -165,6 +180,14 @@ class Names:
         assert file == ENTRY
         return self.resident
 
+    def members_of(self, file: str) -> dict[str, list[Item]]:
+        """What is in each bundle of a file, by the bundle's name, in the order of the numbers."""
+        found: dict[str, list[Item]] = {name: [] for key, name in self.bundles.items() if key[0] == file}
+        for item, place in sorted(self.bundled.items(), key=lambda pair: pair[1].number):
+            if place.bundle[0] == file:
+                found[self.bundles[place.bundle]].append(item)
+        return found
+
     def place(self, item: Item, file: str) -> str:
         """The text that names an item in `file`."""
         homes = self.program.home[item]
@@ -179,6 +202,8 @@ class Names:
         """What each new name stands for: .member, name in ENTRY, file.name in another."""
         found = {f".{new}": old for old, new in self.members.items() if new != old}
         for (module, item), new in self.globals.items():
+            if (module, item) in self.bundled:
+                continue  # told by its lines
             for home in self.program.home[module, item]:
                 if new != item:
                     found[new if home == ENTRY else f"{home.split('.')[1]}.{new}"] = f"{module}.{item}"

@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator
 
 from bellsim.linker.fold import fold_constants
+from bellsim.linker.loops import unroll
+from bellsim.linker.methods import only_called
 from bellsim.linker.source import ENTRY, LOAN_CALLS, LOANS, PROGRAM, Item, LinkError, Module, index, of_module, prepare
 from bellsim.linker.tree import FUNCTIONS, called
 
@@ -11,15 +13,18 @@ from bellsim.linker.tree import FUNCTIONS, called
 class Program:
     """All modules, and where each of their items goes.
 
-    home: item -> the files that have it. files: of the image. methods: name of a seldom method -> its item.
+    home: item -> the files that have it. files: of the image. methods: name of a method that was taken out of its class
+    -> its item.
     """
 
-    def __init__(self, modules: dict[str, Module]) -> None:
+    def __init__(self, modules: dict[str, Module], kept: frozenset[str]) -> None:
+        """kept: names that an object of the interpreter or of a board may be asked for."""
         self.modules = modules
         for module in modules.values():
             prepare(module, modules)
         fold_constants(modules)
         for module in modules.values():
+            module.body = unroll(module.body)
             index(module)
         self.borrowed = self._borrowed()
         self.asked = {
@@ -29,8 +34,10 @@ class Program:
             for node in ast.walk(statement)
             if isinstance(node, ast.Attribute)
         }
-        self.methods: dict[str, tuple[str, str]] = {}  # name of a seldom method -> (module, "Class.name")
+        self.methods: dict[str, tuple[str, str]] = {}  # name of a method outside its class -> (module, "Class.name")
         self.marks = self._marked()
+        for module, owner, method in list(only_called(modules, kept)):
+            self._take_out(module, owner, method)
         self.uses = {
             (module.name, name): {use for statement in statements for use in self.uses_of(module, statement)}
             for module in modules.values()
@@ -145,6 +152,22 @@ class Program:
                 return source, None
             name = inner
         return source, name
+
+    def target(self, module: Module, node: ast.expr) -> Item | None:
+        """The item that a name or an attribute in `module` means, as far as it is one of ours."""
+        found: tuple[str, str | None] | None = None
+        if isinstance(node, ast.Name):
+            if node.id in module.defs:
+                found = module.name, node.id
+            elif node.id in module.aliases:
+                found = self.resolved(*module.aliases[node.id])
+        elif isinstance(node, ast.Attribute):
+            if node.attr in self.methods and not of_module(node, module):
+                found = self.methods[node.attr]
+            elif isinstance(node.value, ast.Name) and node.value.id in module.aliases:
+                source, name = module.aliases[node.value.id]
+                found = self.resolved(source, node.attr) if name is None else None
+        return None if found is None or found[1] is None or found not in self.uses else (found[0], found[1])
 
     # --- what is needed
 

@@ -1,11 +1,15 @@
 """Renaming: one module's statements as they stand in a file of the image."""
 
 import ast
+import copy
 
+from bellsim.linker.bundle import arguments
 from bellsim.linker.names import Names, field_texts
 from bellsim.linker.program import Program
-from bellsim.linker.source import ENTRY, LinkError, Module, of_module
+from bellsim.linker.source import ENTRY, Item, LinkError, Module, of_module
 from bellsim.linker.tree import FUNCTIONS, argument_names, bound_by, called, defines, local_names
+
+WHICH = "which of the bundle"  # no name that a source could have
 
 
 class Rename(ast.NodeTransformer):
@@ -15,10 +19,12 @@ class Rename(ast.NodeTransformer):
         self.program, self.module, self.file, self.names = program, module, file, names
         self.fields: set[int] = set()
         self.local: dict[str, str] = {}
+        self.bundled = False  # True while the statement is a function that goes into a bundle
         self.resident = False  # True if it asks for anything that is always there
 
-    def top(self, statement: ast.stmt) -> ast.stmt:
-        """The statement with its names changed."""
+    def top(self, statement: ast.stmt, bundled: bool = False) -> ast.stmt:
+        """The statement with its names changed; bundled: a function gets its number as its first argument."""
+        self.bundled = bundled
         self.fields = field_texts([statement], self.module)
         bound = {
             node.id
@@ -77,9 +83,12 @@ class Rename(ast.NodeTransformer):
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
+        item = self.program.target(self.module, node.func)
+        if item in self.names.bundled and not (isinstance(node.func, ast.Name) and node.func.id in self.local):
+            return self._call_of_bundle(item, node)
         foreign = self.names.data_keywords(self.module, node) is None
         if called(node) == "namedtuple" and isinstance(node.args[0], ast.Constant):
-            node.args[0] = ast.Constant(next(iter(self.names.arguments), "O"))  # only a repr would show it
+            node.args[0] = ast.Constant(next(iter(self.names.arguments), "T"))  # only a repr would show it
         keywords = [(keyword.arg, self.visit(keyword.value)) for keyword in node.keywords]
         if called(node) == "isinstance":
             uses = set(self.program.uses_of(self.module, node.args[1]))
@@ -98,6 +107,17 @@ class Rename(ast.NodeTransformer):
         ]
         return node
 
+    def _call_of_bundle(self, item: Item, node: ast.Call) -> ast.expr:
+        function = self.program.modules[item[0]].defs[item[1]][0]
+        assert isinstance(function, ast.FunctionDef)
+        if "." in item[1] and isinstance(node.func, ast.Attribute):
+            node.args = [node.func.value, *node.args]
+        given = arguments(function, node)
+        assert given is not None
+        number = ast.Constant(self.names.bundled[item].number)
+        given = [self.visit(copy.deepcopy(value)) for value in given]
+        return ast.Call(self._place(*item, node.func), [number, *given], [])
+
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
         return self._function(node)
 
@@ -115,6 +135,9 @@ class Rename(ast.NodeTransformer):
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
         outermost = not self.local
+        if self.bundled:
+            node.args.args.insert(0, ast.arg(WHICH))
+            node.args.defaults = []
         # Defaults are values of outside, but a default never names what is also local inside: see _locals.
         defaults = [self.visit(value) for value in node.args.defaults]
         if node.name in self.local:
@@ -181,19 +204,20 @@ class Rename(ast.NodeTransformer):
     def _locals(self, function: ast.AST) -> dict[str, str]:
         bound = local_names(function)
         self._refuse_two_meanings(function, bound)
-        arguments = []
-        for name in argument_names(function):
-            if name not in arguments:
-                arguments.append(name)
+        given = list(dict.fromkeys(argument_names(function)))
         found = {}
         free = list(self.names.arguments)
-        for name in arguments:
-            if name in self.names.keywords or not free:
+        for place, name in enumerate(given):
+            if self.bundled:  # the same in each function of a bundle
+                found[name] = free.pop(0) if free else f"a{place}"
+            elif name in self.names.keywords or not free:
                 found[name] = self.names.members.get(name, name)
             else:
                 found[name] = free.pop(0)
-        for place, name in enumerate(sorted(bound - set(arguments))):
-            found[name] = f"v{place}"
+        inner = {node.name for node in ast.walk(function) if isinstance(node, FUNCTIONS) and node is not function}
+        for place, name in enumerate(sorted(bound - set(given))):
+            # What a function is called stands in its code; what else is local has no name there.
+            found[name] = free.pop(0) if name in inner and free else f"v{place}"
         return found
 
     def _refuse_two_meanings(self, function: ast.AST, bound: set[str]) -> None:

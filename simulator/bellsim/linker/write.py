@@ -3,22 +3,28 @@
 import ast
 import copy
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bellsim.held import HELD
-from bellsim.linker.fold import INTERN_CHARS_MAX
-from bellsim.linker.names import Names
+from bellsim.linker.bundle import joined, parted
+from bellsim.linker.constants import thrifty
+from bellsim.linker.names import BOARD, BUILTIN, Names
 from bellsim.linker.program import Program
 from bellsim.linker.rename import Rename
-from bellsim.linker.source import ENTRY, LinkError, read
+from bellsim.linker.source import ENTRY, Item, LinkError, read
 from bellsim.linker.tree import defines
+
+TYPES = (str, bytes, bytearray, memoryview, int, float, dict, list, tuple, set, Exception)
+# What an object of the interpreter or of a board may be asked for.
+KEPT = BOARD | BUILTIN | frozenset(HELD) | frozenset(name for each in TYPES for name in dir(each))
 
 
 @dataclass(frozen=True)
 class Linked:
-    """files: path below the root -> source. names: what it is called there -> what it is called in the source."""
+    """files: path below the root -> source. names: what it is called there -> what it is called in the source; of what
+    is in a bundle, its file and lines: "app:12-34"."""
 
     files: dict[str, str]
     names: dict[str, str]
@@ -36,14 +42,23 @@ class Linked:
         return told(trace, self.names)
 
 
-_FRAME = re.compile(r'File "(?P<file>[^"]*)", line \d+, in (?P<name>\w+)$', re.MULTILINE)
+_FRAME = re.compile(r'File "(?P<file>[^"]*)", line (?P<line>\d+), in (?P<name>\w+)$', re.MULTILINE)
 
 
 def told(trace: str, names: Mapping[str, str]) -> str:
     """As Linked.told, with the names of a names.txt. A member and a global that share a name are both told."""
 
+    lines: dict[str, list[tuple[int, int, str]]] = {}
+    for new, old in names.items():
+        if ":" in new:
+            file, _, spread = new.partition(":")
+            lines.setdefault(file, []).append((*map(int, spread.split("-")), old))  # type: ignore[arg-type]
+
     def frame(found: re.Match[str]) -> str:
         file, name = Path(found["file"]).stem, found["name"]
+        for first, last, old in lines.get(file, ()):
+            if first <= int(found["line"]) <= last:
+                return found[0].removesuffix(name) + old.strip()
         wanted = [name if file == ENTRY.rpartition(".")[2] else f"{file}.{name}", f".{name}"]
         meant = [names[one] for one in wanted if one in names]
         return found[0].removesuffix(name) + (" or ".join(meant) or name)
@@ -53,12 +68,13 @@ def told(trace: str, names: Mapping[str, str]) -> str:
 
 def link(packages: Mapping[str, Path], held: tuple[str, ...] = HELD) -> Linked:
     """Link the firmware. packages: name -> folder, of bellwire and bellnode. held: names that cost nothing."""
-    program = Program({module.name: module for module in read(packages)})
+    program = Program({module.name: module for module in read(packages)}, KEPT)
     return _linked(program, held)
 
 
 def _linked(program: Program, held: tuple[str, ...]) -> Linked:
     names = Names(program, held)
+    meant = names.back()
     files = {"bellnode/__init__.py": ""}
     order: list[str] = []
     _order(program, ENTRY, order)
@@ -66,8 +82,20 @@ def _linked(program: Program, held: tuple[str, ...]) -> Linked:
         _order(program, module, order)
     for file in program.files:  # what is borrowed lies at the top: a shorter name, and no package that keeps it
         path = file.replace(".", "/") if file == ENTRY else file.split(".")[1]
-        files[path + ".py"] = _file(program, file, order, names)
-    return Linked(files, names.back())
+        files[path + ".py"] = text = _file(program, file, order, names)
+        meant |= _lines(text, path.rpartition("/")[2], names.members_of(file))
+    return Linked(files, meant)
+
+
+def _lines(text: str, stem: str, members: Mapping[str, list[Item]]) -> dict[str, str]:
+    """ "file:first-last" -> what is there, of everything that is in a bundle."""
+    found = {}
+    for function in ast.parse(text).body:
+        if isinstance(function, ast.FunctionDef) and function.name in members:
+            items = members[function.name]
+            for (module, item), body in zip(items, parted(function.body, len(items)), strict=True):
+                found[f"{stem}:{body[0].lineno}-{body[-1].end_lineno}"] = f"{module}.{item}"
+    return found
 
 
 def _order(program: Program, module: str, found: list[str], trail: tuple[str, ...] = ()) -> None:
@@ -81,6 +109,7 @@ def _order(program: Program, module: str, found: list[str], trail: tuple[str, ..
 def _file(program: Program, file: str, order: list[str], names: Names) -> str:
     imports: dict[str, str] = {}
     body: list[ast.stmt] = []
+    parts: dict[str, dict[int, ast.FunctionDef]] = {}  # bundle: number: what is in it
     resident = False
     for name in order:
         module = program.modules[name]
@@ -89,8 +118,8 @@ def _file(program: Program, file: str, order: list[str], names: Names) -> str:
         done = []
         for statement in [*module.body, *(module.defs[item][0] for item in mine if "." in item)]:
             defined = defines(statement)
-            here = any(statement in module.defs[item] for item in mine)
-            if not here and (defined or file != ENTRY):
+            item = next((item for item in mine if statement in module.defs[item]), None)
+            if item is None and (defined or file != ENTRY):
                 continue
             used = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
             for alias, imported in module.foreign.items():
@@ -99,50 +128,20 @@ def _file(program: Program, file: str, order: list[str], names: Names) -> str:
                     raise LinkError(f"{file}: {alias} is two things: {imports[alias]} and {text}")
                 if alias in used:
                     imports[alias] = text
-            done.append(rename.top(copy.deepcopy(statement)))
+            place = names.bundled.get((name, item or ""))
+            renamed = rename.top(copy.deepcopy(statement), place is not None)
+            if place is None:
+                done.append(renamed)
+            else:
+                assert isinstance(renamed, ast.FunctionDef)
+                parts.setdefault(names.bundles[place.bundle], {})[place.number] = renamed
         body += done
         resident = resident or rename.resident
     lines = sorted(imports.values())
     if resident:
         lines.append(f"import {ENTRY} as {names.of_file(ENTRY)}")
-    texts = _shared_texts(body) if file == ENTRY else []
-    hoisted = {text: names.next_free(f"text_{place}") for place, text in enumerate(texts)}
-    body = [_Hoist(hoisted).visit(statement) for statement in body]
-    lines += [f"{name} = {text!r}" for text, name in hoisted.items()]
+    # First, because a statement of a module may call what is in them.
+    bundles = [joined(name, [found[number] for number in sorted(found)]) for name, found in parts.items()]
+    body = thrifty([*bundles, *body], lambda otherwise: names.new(otherwise, file))
     tree = ast.fix_missing_locations(ast.Module(body, []))
     return "\n".join(lines) + "\n" + ast.unparse(tree) + "\n"
-
-
-def _texts(body: Iterable[ast.stmt]) -> Iterator[ast.Constant]:
-    """Texts that cost an object each; not the pieces of f-strings."""
-    for statement in body:
-        pieces = {id(part) for node in ast.walk(statement) if isinstance(node, ast.JoinedStr) for part in node.values}
-        for node in ast.walk(statement):
-            if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in pieces:
-                continue
-            if len(node.value) > INTERN_CHARS_MAX:
-                yield node
-
-
-def _shared_texts(body: list[ast.stmt]) -> list[str]:
-    """Those that stand in several places: one object and a name for it cost less than an object for each place."""
-    found: dict[str, int] = {}
-    for node in _texts(body):
-        found[str(node.value)] = found.get(str(node.value), 0) + 1
-    return sorted(text for text, times in found.items() if times > 1)
-
-
-class _Hoist(ast.NodeTransformer):
-    def __init__(self, names: Mapping[str, str]) -> None:
-        self.names = names
-
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
-        for value in node.values:
-            if isinstance(value, ast.FormattedValue):
-                self.visit(value)
-        return node
-
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        if isinstance(node.value, str) and node.value in self.names:
-            return ast.Name(self.names[node.value], ast.Load())
-        return node

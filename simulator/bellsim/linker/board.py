@@ -1,0 +1,68 @@
+"""The simulated board: what is private to it gets names that the interpreter holds, as the firmware's does.
+
+A chip has its drivers in its interpreter, and none of their names in the heap. Here each of them lies in the heap that
+the firmware has to share.
+"""
+
+import ast
+from collections.abc import Mapping
+
+from bellsim.held import HELD
+from bellsim.linker.names import BUILTIN
+from bellsim.linker.tree import FUNCTIONS, defines
+
+
+def board(sources: Mapping[str, str], own: tuple[str, ...], asked: frozenset[str]) -> dict[str, str]:
+    """The sources (module -> text) with other names for what the modules `own` define and nobody else knows of.
+
+    asked: every name of the firmware.
+    """
+    trees = {module: ast.parse(text) for module, text in sources.items()}
+    defined: set[str] = set()
+    other: set[str] = {*asked, *BUILTIN, *sources}
+    for module, tree in trees.items():
+        if module not in own:
+            other |= {name for statement in tree.body for name in defines(statement)}  # others call it by its names
+        for node in ast.walk(tree):
+            name = _defined(node)
+            if name is not None and module in own:
+                defined.add(name)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                other.add(node.value)
+            elif isinstance(node, ast.keyword) and node.arg:
+                other.add(node.arg)
+            elif isinstance(node, ast.Nonlocal | ast.Global):
+                other |= set(node.names)
+    known = {value for tree in trees.values() for node in ast.walk(tree) for value in _names(node)}
+    free = [name for name in HELD if name not in known and name not in other]
+    wanted = sorted(name for name in defined if name not in other and name not in HELD and not name.startswith("__"))
+    shorter = dict(zip(wanted, free, strict=False))
+    return {module: ast.unparse(_Shorter(shorter).visit(tree)) for module, tree in trees.items()}
+
+
+def _defined(node: ast.AST) -> str | None:
+    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        return node.name
+    if isinstance(node, ast.arg):
+        return node.arg
+    if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else None
+
+
+def _names(node: ast.AST) -> list[str]:
+    found = [getattr(node, field, None) for field in ("id", "attr", "name", "arg", "asname")]
+    return [name for name in found if isinstance(name, str)]
+
+
+class _Shorter(ast.NodeTransformer):
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.names = names
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        for field in ("id", "attr", "name", "arg", "asname"):
+            name = getattr(node, field, None)
+            if isinstance(name, str) and name in self.names and not isinstance(node, ast.keyword):
+                setattr(node, field, self.names[name])
+        return node

@@ -1,0 +1,213 @@
+"""Constants: a text or a tuple of constants costs an object for each place where it stands, and these lie in the heap.
+
+- What is said (a line of the log, why something is refused) is cut out of one long run of bytes when it is said. The
+  bytes stay in flash, as each text would; but each text would have an object, always.
+- What stands in several places becomes one object with a name.
+- The fields of a namedtuple are one text, and a value is compared with one constant after the other.
+"""
+
+import ast
+import copy
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bellsim.linker.fold import INTERN_CHARS_MAX
+from bellsim.linker.tree import FUNCTIONS, called
+
+SAID_MIN = 4  # fewer texts are not worth a run of bytes
+COMPARED_MAX = 6
+_WORD = re.compile(r"\w+")
+# Of these a part that is a constant has to be itself: it is a key, or compared with, or an object in any case.
+_ITSELF = (ast.Compare, ast.Subscript, ast.Dict)
+
+
+def thrifty(body: list[ast.stmt], name: Callable[[str], str]) -> list[ast.stmt]:
+    """The statements of a file, changed: their constants in fewer objects. name: gives a new global name."""
+    body = [_Compared().visit(statement) for statement in body]
+    first = []
+    if sum(isinstance(node, ast.Constant | ast.JoinedStr) for node in _spoken(body)) >= SAID_MIN:
+        said = _Said(name("said"))
+        body = [said.visit(statement) for statement in body]
+        first.append(said.statement())
+    several = _several(body)
+    hoisted = {key: name(f"constant_{place}") for place, key in enumerate(several)}
+    body = [_Hoist(hoisted).visit(statement) for statement in body]
+    first += [_assigned(hoisted[key], node) for key, node in several.items()]
+    return [ast.fix_missing_locations(statement) for statement in [*first, *body]]
+
+
+def _assigned(name: str, value: ast.expr) -> ast.stmt:
+    return ast.Assign([ast.Name(name, ast.Store())], value)
+
+
+class _Compared(ast.NodeTransformer):
+    """x in (1, 2) -> x == 1 or x == 2; and the fields of a namedtuple as one text."""
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        self.generic_visit(node)
+        op, other = node.ops[0], node.comparators[0]
+        asked = isinstance(node.left, ast.Name | ast.Attribute | ast.Subscript)
+        asked = asked and not any(isinstance(part, ast.Call) for part in ast.walk(node.left))
+        if (
+            not asked
+            or not isinstance(op, ast.In | ast.NotIn)
+            or not isinstance(other, ast.Tuple)
+            or not 1 < len(other.elts) <= COMPARED_MAX
+            or not all(isinstance(part, ast.Constant) for part in other.elts)
+        ):
+            return node
+        each: ast.cmpop = ast.Eq() if isinstance(op, ast.In) else ast.NotEq()
+        parts: list[ast.expr] = [ast.Compare(copy.deepcopy(node.left), [each], [part]) for part in other.elts]
+        return ast.BoolOp(ast.Or() if isinstance(op, ast.In) else ast.And(), parts)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        if called(node) == "namedtuple" and isinstance(node.args[1], ast.Tuple):
+            fields = [part.value for part in node.args[1].elts if isinstance(part, ast.Constant)]
+            if fields and len(fields) == len(node.args[1].elts):
+                node.args[1] = ast.Constant(" ".join(map(str, fields)))
+        return node
+
+
+class _Said(ast.NodeTransformer):
+    """A text in a function -> str(SAID[12:34], "utf-8")."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.run = b""
+
+    def statement(self) -> ast.stmt:
+        """The run of bytes; after all have been visited."""
+        return _assigned(self.name, ast.Constant(self.run))
+
+    def visit(self, node: ast.AST) -> Any:
+        outside = isinstance(node, ast.stmt) and not isinstance(node, (*FUNCTIONS, ast.ClassDef)) and not self.inside
+        return node if outside else super().visit(node)
+
+    inside = False
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
+        outer, self.inside = self.inside, True
+        node.body = [self.visit(statement) for statement in node.body]
+        self.inside = outer
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
+        return self._function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.stmt:
+        return self._function(node)
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        if not isinstance(node, _ITSELF):
+            return super().generic_visit(node)
+        kept = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.Constant)]
+        held = [(part, part.value) for part in kept]
+        for part in kept:
+            part.value = None
+        super().generic_visit(node)
+        for part, value in held:
+            part.value = value
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        return self._cut(node.value) if _is_said(node) and isinstance(node.value, str) else node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        values = []
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                values.append(self.visit(part.value))
+                part.value = values[-1]
+        text = _format(node)
+        if text is None or _WORD.fullmatch(text):
+            return node
+        return ast.Call(ast.Attribute(self._cut(text), "format", ast.Load()), values, [])
+
+    def _cut(self, text: str) -> ast.expr:
+        data = text.encode()
+        if data not in self.run:
+            self.run += data
+        at = self.run.index(data)
+        place = ast.Slice(ast.Constant(at), ast.Constant(at + len(data)))
+        cut = ast.Subscript(ast.Name(self.name, ast.Load()), place, ast.Load())
+        return ast.Call(ast.Name("str", ast.Load()), [cut, ast.Constant("utf-8")], [])
+
+
+def _is_said(node: ast.expr) -> bool:
+    """True for a text that is neither a word, which may be compared with, nor a single character. Even a short one
+    costs its place among the names."""
+    return (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and len(node.value) > 1
+        and not _WORD.fullmatch(node.value)
+    )
+
+
+def _format(node: ast.JoinedStr) -> str | None:
+    """What MicroPython makes of it: the text that is asked to format the values; None for what it cannot be."""
+    text = ""
+    for part in node.values:
+        if isinstance(part, ast.Constant):
+            text += str(part.value).replace("{", "{{").replace("}", "}}")
+        elif isinstance(part, ast.FormattedValue):
+            spec = ""
+            if isinstance(part.format_spec, ast.JoinedStr):
+                if not all(isinstance(piece, ast.Constant) for piece in part.format_spec.values):
+                    return None
+                spec = ":" + "".join(str(piece.value) for piece in part.format_spec.values)  # type: ignore[attr-defined]
+            text += "{" + {-1: "", 114: "!r", 115: "!s"}.get(part.conversion, "!") + spec + "}"
+    return text
+
+
+def _spoken(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    for statement in body:
+        for function in ast.walk(statement):
+            if isinstance(function, FUNCTIONS):
+                for node in ast.walk(function):
+                    if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.expr) and _is_said(node)):
+                        yield node
+
+
+def _key(node: ast.AST) -> str | None:
+    """What an object that can be shared is known by."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) > INTERN_CHARS_MAX:
+        return repr(node.value)
+    if isinstance(node, ast.Tuple) and node.elts and all(isinstance(part, ast.Constant) for part in node.elts):
+        return ast.unparse(node) if isinstance(node.ctx, ast.Load) else None
+    return None
+
+
+def _several(body: list[ast.stmt]) -> dict[str, ast.expr]:
+    """What stands in several places: one object and a name for it cost less than an object for each place."""
+    times: dict[str, int] = {}
+    found: dict[str, ast.expr] = {}
+    for statement in body:
+        pieces = {
+            id(part) for node in ast.walk(statement) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)
+        }
+        for node in ast.walk(statement):
+            key = None if id(node) in pieces else _key(node)
+            if key is not None and isinstance(node, ast.expr):
+                times[key] = times.get(key, 0) + 1
+                found[key] = node
+    return {key: found[key] for key in sorted(found) if times[key] > 1}
+
+
+class _Hoist(ast.NodeTransformer):
+    def __init__(self, names: dict[str, str]) -> None:
+        self.names = names
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        for value in node.values:
+            if isinstance(value, ast.FormattedValue):
+                value.value = self.visit(value.value)
+        return node
+
+    def visit(self, node: ast.AST) -> Any:
+        key = _key(node)
+        if key in self.names:
+            return ast.Name(self.names[key], ast.Load())
+        return super().visit(node)
