@@ -49,6 +49,8 @@ class Dispatcher:
 
     def __init__(self, browser: Any, url: str, language: str = "ko", **more: Any) -> None:
         locale = {"ko": "ko-KR", "en": "en-GB"}[language]
+        # Nothing pulses unless a test asks for it: without a graphics card that is most of a browser's work.
+        more.setdefault("reduced_motion", "reduce")
         self.url = url
         self.context = browser.new_context(base_url=url, locale=locale, timezone_id="Asia/Seoul", **more)
         self.context.set_default_timeout(WAIT_S * 1_000)

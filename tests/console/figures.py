@@ -24,7 +24,7 @@ PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startT
 
 def visit(browser: Any, url: str, desk: Desk, name: str, path: str) -> tuple[int, float, float]:
     """(bytes, first paint ms, drawn ms) of one first visit."""
-    person = Dispatcher(browser, url)
+    person = Dispatcher(browser, url, reduced_motion="no-preference")
     sizes: list[Any] = []
     person.page.on("requestfinished", sizes.append)
     cookie = desk.session(name)["Cookie"].partition("=")[2]

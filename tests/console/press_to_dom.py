@@ -31,7 +31,7 @@ def main() -> int:
         desk = Desk(Path(folder))
         with desk.served() as url, others(desk) as colleagues:
             desk.operator()
-            person = Dispatcher(browser, url)
+            person = Dispatcher(browser, url, reduced_motion="no-preference")
             person.page.add_init_script(PROBE)
             person.enter(desk, "김하늘")
             person.start_watch()

@@ -107,7 +107,7 @@ def main() -> int:
         desk = Desk(Path(folder))
         with desk.served() as url, others(desk) as colleagues:
             desk.operator()
-            person = Dispatcher(browser, url, **SCREEN)
+            person = Dispatcher(browser, url, reduced_motion="no-preference", **SCREEN)
             person.page.add_init_script(PROBE)
             person.enter(desk, "김하늘")
             person.start_watch()
@@ -117,7 +117,7 @@ def main() -> int:
             complaints = person.complaints
             person.context.close()
             if given.shift:  # on a page of its own: what the probe keeps is not the page's
-                person = Dispatcher(browser, url, **SCREEN)
+                person = Dispatcher(browser, url, reduced_motion="no-preference", **SCREEN)
                 person.enter(desk, "김하늘")
                 person.start_watch()
                 figures["shift"] = shift(person, desk, colleagues, given.shift)

@@ -405,6 +405,7 @@ def test_axe_finds_nothing_on_a_full_page(month: Any, browser: Any, path: str):
     person.enter(month, "이서준", path.format(famous=month.famous))
     person.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     assert violations(person.page) == []
+    person.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = false")
     person.page.emulate_media(color_scheme="dark")
     assert violations(person.page, only=["color-contrast"]) == []  # nothing else depends on the theme
     person.context.close()
