@@ -13,10 +13,11 @@ from typing import Any
 
 from bellgate import clock
 from bellgate.config import load
+from bellgate.core.attendance import ATTENDED, Desk
 from bellgate.core.incident import Command, Presented
 from bellgate.engine import Engine
 from bellgate.pipeline import Inbound, Pipeline
-from bellgate.store import bells, dues, incidents, open_store, refusals, troubles
+from bellgate.store import bells, desks, dues, incidents, open_store, refusals, troubles
 from bellgate.store.deliveries import Delivery
 from bellwire import join, pack, unpack
 
@@ -148,6 +149,12 @@ class Gatehouse:
     def enrol(self, bell: Bell) -> Bell:
         self.store.write_now(lambda tx: bells.add(tx, bell.row()))
         return bell
+
+    def attend(self) -> None:
+        """Somebody sits at a console; its page never lapses, because no due row was set."""
+        at_ms = self.clock.now_ms()
+        desk = Desk("d" * 32, "김하늘", "page-1", (), at_ms, ATTENDED, at_ms, at_ms, at_ms)
+        self.store.write_now(lambda tx: desks.save(tx, desk))
 
     def hear(self, topic: str, payload: bytes, retained: bool = False, waited_ms: int = 0) -> None:
         """One message from the broker; returns when it was acknowledged."""

@@ -498,6 +498,7 @@ after_s = 45
 targets = ["desk", "arc"]
 """
     gate = Gatehouse(tmp_path / "gate", target(centre.port) + CONSOLE + policy, Clock(clock.now_ms() - 45_000))
+    gate.attend()
     with running(gate):
         gate.press(gate.enrol(Bell()), "medical")
         pressed = time.strftime("%H:%M:%S,%m-%d-%Y", time.gmtime(gate.clock.at_ms // 1000))
@@ -508,6 +509,28 @@ targets = ["desk", "arc"]
         assert len(deliveries(gate)) == 1
     (one,) = centre.events()
     assert one.code == "MA" and {item.identifier: item.value for item in one.extended_data}["H"] == pressed
+    gate.close()
+
+
+def test_step_of_consoles_that_nobody_attends_is_skipped_and_the_centre_is_told_at_once(
+    tmp_path: Path, centre: Centre
+) -> None:
+    policy = """
+[[policy]]
+name = "p"
+[[policy.step]]
+after_s = 0
+targets = ["desk"]
+[[policy.step]]
+after_s = 45
+targets = ["arc"]
+"""
+    gate = Gatehouse(tmp_path / "gate", target(centre.port) + CONSOLE + policy, now())
+    with running(gate):
+        gate.press(gate.enrol(Bell()), "medical")
+        settled(gate, "delivered")
+    (one,) = centre.events()
+    assert one.code == "MA"
     gate.close()
 
 
