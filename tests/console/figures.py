@@ -60,7 +60,9 @@ def main() -> int:
         with desk.served() as url:
             for way in WAYS:
                 name = desk.operator(f"person {way.name}", WHO.get(way.right or "", "administrator"))
-                runs = [visit(browser, url, desk, name, way.path.replace("{incident_id:int}", "1")) for _ in range(RUNS)]
+                runs = [
+                    visit(browser, url, desk, name, way.path.replace("{incident_id:int}", "1")) for _ in range(RUNS)
+                ]
                 sent, paint_ms, drawn_ms = (statistics.median(column) for column in zip(*runs, strict=True))
                 found[way.name] = {
                     "sent_kb": round(sent / 1000, 1),
