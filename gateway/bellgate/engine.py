@@ -23,7 +23,7 @@ from bellgate.errors import StoreError
 from bellgate.lane import Target
 from bellgate.lanes import Lanes
 from bellgate.pipeline import Pipeline
-from bellgate.store import Store, Tx, deliveries, dues, facts, incidents, members, troubles
+from bellgate.store import Store, Tx, deliveries, desks, dues, facts, incidents, members, troubles
 from bellgate.store.base import Row
 from bellgate.store.deliveries import Delivery
 
@@ -219,7 +219,8 @@ class Engine:
             await self._pipeline.trouble("no_escalation", f"incident {number}", {"incident": number})
         if await self._store.read(troubles.of_the_gone):
             await self._pipeline.drop_troubles(troubles.of_the_gone)
-        await self._pipeline.check_consoles()
+        missed = self._pipeline.settings.has_screens and await self._store.read(desks.nobody_attends)
+        await self._say("console_unattended", "console", {} if missed else None, again=False)
         await asyncio.to_thread(self._clock.look)
         adrift = self._clock.synchronised() is False
         await self._say("clock_unsynchronised", "clock", {} if adrift else None, again=False)

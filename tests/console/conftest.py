@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import past
 import pytest
 from argon2 import PasswordHasher
 from browser import Dispatcher, chromium, launched
@@ -66,3 +67,16 @@ def dispatcher(desk: Desk, url: str, browser: Any) -> Iterator[Dispatcher]:
     yield person
     person.context.close()
     assert not person.complaints
+
+
+@pytest.fixture
+def month(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Any]:
+    """A served desk with a month behind it (see `past`); `famous` is the incident with the whole story."""
+    monkeypatch.setattr("desk.TOML", past.TOML)
+    made = Desk(folder)
+    made.famous = past.month(made)  # type: ignore[attr-defined]
+    with made.served() as url:
+        made.url = url  # type: ignore[attr-defined]
+        yield made
+        made.hub.close()
+    made.close()

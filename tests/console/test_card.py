@@ -86,9 +86,9 @@ def policy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def named(policy: None, tmp_path: Path, browser: Any) -> Any:
+def named(policy: None, folder: Path, browser: Any) -> Any:
     """A desk whose policy has names, and a person at it."""
-    desk = Desk(tmp_path)
+    desk = Desk(folder)
     with desk.served() as url:
         desk.operator()
         person = Dispatcher(browser, url)

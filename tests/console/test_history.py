@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import many
-import past
 import pytest
 from browser import Dispatcher, text
 from desk import Desk, until
@@ -300,18 +299,6 @@ def test_the_search_stays_quick(desk: Desk):
 
 
 # The pages
-
-
-@pytest.fixture
-def month(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Any:
-    monkeypatch.setattr("desk.TOML", past.TOML)
-    made = Desk(folder)
-    made.famous = past.month(made)  # type: ignore[attr-defined]
-    with made.served() as url:
-        made.url = url  # type: ignore[attr-defined]
-        yield made
-        made.hub.close()
-    made.close()
 
 
 def test_a_person_searches_and_opens_an_incident(month: Any, browser: Any):

@@ -23,12 +23,12 @@ from bellwire import KINDS
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Desk]:
+def desk(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Desk]:
     """A gateway with policies; the day after tomorrow is a holiday, tomorrow is not."""
     day = datetime.now(ZoneInfo("Asia/Seoul")).date()
     calendar = f'holidays = ["{day + timedelta(days=2)}"]\nworkdays = ["{day + timedelta(days=1)}"]'
     monkeypatch.setattr("desk.TOML", past.TOML.replace('holidays = ["2099-01-01"]', calendar))
-    made = Desk(tmp_path)
+    made = Desk(folder)
     yield made
     made.close()
 
@@ -105,8 +105,8 @@ def test_it_explains_what_the_command_line_explains(desk: Desk, at: str, what: s
     assert answer == json.loads(printed.output)
 
 
-def test_without_policies_it_says_so(tmp_path: Path):
-    desk = Desk(tmp_path)
+def test_without_policies_it_says_so(folder: Path):
+    desk = Desk(folder)
     found = desk.get("/api/v1/policy/explain", desk.token("auditor")).json()
     assert (found["policy"], found["written"], found["rounds"][0]["targets"]) == ("default", False, ["desk"])
     assert desk.get("/api/v1/policy", desk.token("auditor", "a2")).json()["policies"] == []

@@ -405,18 +405,6 @@ def test_both_databases_find_the_same_incidents(store: Store):
 # The API
 
 
-@pytest.fixture
-def month(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
-    monkeypatch.setattr("desk.TOML", past.TOML)
-    made = Desk(tmp_path)
-    made.famous = past.month(made)  # type: ignore[attr-defined]
-    with made.served() as url:
-        made.url = url  # type: ignore[attr-defined]
-        yield made
-        made.hub.close()
-    made.close()
-
-
 def test_the_report_over_the_api(month: Any):
     found = month.get("/api/v1/reports", month.token("auditor")).json()
     assert len(found["days"]) == 30 and found["bells"] == past.BELLS + 1

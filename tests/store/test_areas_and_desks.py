@@ -48,9 +48,9 @@ def test_what_is_no_area_is_refused(wrong: str) -> None:
 
 def test_a_watch_is_kept_and_what_is_attended_follows_it(store: Store) -> None:
     mine = Desk("a" * 32, "김하늘", "page-1", ("seongsu-*",), NOW_MS)
-    assert not store.read_now(desks.in_use)
+    assert not store.read_now(desks.nobody_attends), "nobody is missed where no watch ever began"
     store.write_now(lambda tx: desks.save(tx, mine))
-    assert store.read_now(desks.in_use) and store.read_now(desks.attended) == []
+    assert store.read_now(desks.nobody_attends) and store.read_now(desks.attended) == []
     attended = replace(mine, condition=ATTENDED, heard_ms=NOW_MS, proved_ms=NOW_MS, audio_ms=4_000)
 
     def asked_twice(tx: object) -> tuple[bool, bool, bool]:

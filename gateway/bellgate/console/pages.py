@@ -59,6 +59,8 @@ def router(deps: Deps, access: Access) -> APIRouter:
     page = Shell(deps.config.gateway.id)
 
     def shown(way: Way) -> None:
+        modules = way.modules()  # once, not with each page
+
         async def show(request: Request) -> Response:
             session = await access.session(request, used=True)
             if session is None:
@@ -80,7 +82,7 @@ def router(deps: Deps, access: Access) -> APIRouter:
                 csrf=session.csrf,
                 dispositions=DISPOSITIONS,
                 actions=ACTIONS_BY_HANDLING,
-                modules=way.modules(),
+                modules=modules,
             )
 
         pages.get(way.path, name=way.name)(show)

@@ -32,11 +32,17 @@ class Attendance:
         desks.forget(self.carrier.tx, self.carrier.now_ms - KEPT_MS)
         desk, effects = attendance.begin(made, self.carrier.now_ms)
         self._carry(desk, effects)
+        self.check()
         return desk
 
     def given(self, desk_id: str, operator: str, given: attendance.Input) -> Desk:
         """What the page or its person says. Raises NotAllowed."""
         return self._step(self._own(desk_id, operator), given)
+
+    def proved(self, desk_id: str, operator: str, proof: attendance.Proof) -> tuple[Desk, str]:
+        """A page's proof, and why it does not count ("" if it does). Raises NotAllowed."""
+        desk = self._own(desk_id, operator)
+        return self._step(desk, proof), attendance.flaw(desk, proof, self.carrier.now_ms)
 
     def end(self, desk_id: str, operator: str) -> Desk:
         """The person goes home. Raises NotAllowed while something is open that nobody else would see to."""
@@ -61,14 +67,12 @@ class Attendance:
             self._step(desk, attendance.Lapsed() if kind == attendance.LAPSED else attendance.Unsigned())
 
     def check(self) -> None:
-        """Is there a console that somebody attends, where consoles are in use at all?"""
+        """The condition of a console has changed: is there one that somebody attends?"""
         carrier = self.carrier
-        if not carrier.settings.has_screens or not desks.in_use(carrier.tx):
-            return
-        if desks.attended(carrier.tx):
-            carrier.clear_trouble("console_unattended", "console")
-        else:
+        if carrier.settings.has_screens and desks.nobody_attends(carrier.tx):
             carrier.raise_trouble("console_unattended", "console", {}, ongoing=True)
+        else:
+            carrier.clear_trouble("console_unattended", "console")
 
     def _own(self, desk_id: str, operator: str) -> Desk:
         desk = desks.get(self.carrier.tx, desk_id)
@@ -80,6 +84,8 @@ class Attendance:
         carrier = self.carrier
         after, effects = attendance.step(desk, given, carrier.now_ms, carrier.settings.sign_within_ms)
         self._carry(after, effects)
+        if after.condition != desk.condition:
+            self.check()
         return after
 
     def _carry(self, desk: Desk, effects: Iterable[Effect]) -> None:
@@ -93,7 +99,6 @@ class Attendance:
                     dues.remove(carrier.tx, kind, desk.id)
                 case Record(act, by, detail):
                     carrier.write_down([audit.Entry(carrier.now_ms, None, by, act, detail)])
-                    self.check()  # the condition has changed
                 case RaiseTrouble(kind, subject, said):
                     carrier.raise_trouble(kind, subject, said)
                 case ClearTrouble(kind, subject):

@@ -17,7 +17,7 @@ import structlog
 
 from bellgate import log
 from bellgate.config import Config
-from bellgate.core.attendance import LAPSED, UNSIGNED, Desk
+from bellgate.core.attendance import LAPSED, UNSIGNED
 from bellgate.core.incident import Command, Presented
 from bellgate.errors import DiskFault, StoreBusy, StoreError
 from bellgate.pipeline import intake, news
@@ -271,9 +271,9 @@ class Pipeline:
         """An attended console showed the incident; the detail view afterwards. Raises like `command`."""
         return await self._transact(lambda carrier: carrier.presented(incident_id, given), partial(_view, incident_id))
 
-    async def watch(self, job: Callable[[Attendance], Desk]) -> Desk:
-        """What a console or its person says of the watch; the watch afterwards. Raises NotAllowed, StoreError."""
-        kept: list[Desk] = []
+    async def watch(self, job: Callable[[Attendance], T]) -> T:
+        """What a console or its person says of the watch; what the job returned. Raises NotAllowed, StoreError."""
+        kept: list[T] = []
 
         def carry(carrier: Carrier) -> None:
             kept[:] = [job(Attendance(carrier))]
@@ -281,11 +281,6 @@ class Pipeline:
         return await self._transact(carry, lambda _: kept[0])
 
     # The engine
-
-    async def check_consoles(self) -> None:
-        """Raise or clear that nobody attends a console. Raises StoreError."""
-        if self._settings.has_screens:
-            await self._transact(lambda carrier: Attendance(carrier).check(), lambda _: None)
 
     async def fire(self, due: Due) -> None:
         """Carry out one due row, unless it was moved or removed since it was taken. Raises StoreError."""

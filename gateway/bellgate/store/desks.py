@@ -53,11 +53,6 @@ def forget(tx: Tx, ended_before_ms: int) -> int:
     return tx.run("DELETE FROM desk WHERE ended_ms < ?", (ended_before_ms,))
 
 
-def in_use(tx: Tx) -> bool:
-    """Has a watch ever begun? A gateway whose pages nobody ever used misses nobody there."""
-    return tx.one("SELECT 1 AS one FROM desk LIMIT 1") is not None
-
-
 def attended(tx: Tx) -> list[Areas]:
     """The areas of each console that is attended now."""
     known: list[Areas] | None = tx.memo.get(_MEMO)
@@ -65,6 +60,11 @@ def attended(tx: Tx) -> list[Areas]:
         rows = tx.all("SELECT areas FROM desk WHERE condition = ? AND ended_ms IS NULL", (ATTENDED,))
         known = tx.memo[_MEMO] = [areas.read(row["areas"]) for row in rows]
     return known
+
+
+def nobody_attends(tx: Tx) -> bool:
+    """Is nobody at any console? Never so where no watch has ever begun: nobody is missed there."""
+    return not attended(tx) and tx.one("SELECT 1 AS one FROM desk LIMIT 1") is not None
 
 
 def watched(tx: Tx, site: str) -> bool:

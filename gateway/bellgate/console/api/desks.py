@@ -57,10 +57,7 @@ def add(api: APIRouter, deps: Deps, access: Access) -> None:
     @api.post("/desks/proof", response_model=Watch, responses=REFUSED)
     async def prove(given: Proof, principal: Annotated[Principal, Depends(access.to("present"))]) -> dict[str, Any]:
         """Every `proof_every_ms`. Without it for ten seconds the console counts as unattended."""
-        shows = proof(given)
-        before = await deps.store.read(lambda tx: desks.get(tx, given.desk))
-        why = "" if before is None else attendance.flaw(before, shows, deps.clock.now_ms())
-        desk = await deps.pipeline.watch(lambda room: room.given(given.desk, principal.name, shows))
+        desk, why = await deps.pipeline.watch(lambda room: room.proved(given.desk, principal.name, proof(given)))
         return answer(desk, why)
 
     @api.post("/desks/end", response_model=Watch, responses=REFUSED)

@@ -1,8 +1,11 @@
 """The shape of policies, shifts, and of one alarm that was played through."""
 
+from dataclasses import dataclass
 from datetime import date
 
 from pydantic import BaseModel, Field
+
+from bellgate.explain import Explanation
 
 
 class Named(BaseModel):
@@ -90,27 +93,8 @@ class Policy(BaseModel):
     shifts: list[ShiftOf]
 
 
-class Round(BaseModel):
-    """One time that somebody is told. step: from 1; skipped: steps that nobody attended; repeats: from here on."""
-
-    after_s: float
-    at: str
-    step: int
-    when: str
-    targets: list[str]
-    skipped: list[int]
-    repeats: bool
-
-
-class Explained(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Explained(Explanation):
     """policy "default": none fits; written: is there any policy at all?"""
 
-    policy: str
-    at: str
-    day: str
-    alarm: str
-    bell: str
-    site: str | None
-    repeat_s: float
-    rounds: list[Round]
     written: bool

@@ -4,7 +4,7 @@ import { known, make, symbol } from "./elements.js";
 import { language, span, t } from "./texts.js";
 
 // A press test is due once a month; five days of grace, for months are not alike and people are ill.
-export const TEST_OVERDUE_MS = 35 * 86_400_000;
+const TEST_OVERDUE_MS = 35 * 86_400_000;
 
 // The worst first: this is the order of lists, and what stands on top on the map.
 export const STATES = ["incident", "silent", "trouble", "ok"];

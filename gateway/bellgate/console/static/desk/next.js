@@ -12,7 +12,7 @@ const WAITS_FOR = {
 // {at_ms, names} of the next step that will tell somebody, or null. A step whose reason is gone is passed over; one that
 // nobody attends now is skipped, and the next takes its turn.
 // watched: is a console attended? Steps that reach consoles alone are skipped while none is.
-export function nextStep(incident, plans, watched) {
+function nextStep(incident, plans, watched) {
   const { policy, step, next_ms } = incident.escalation;
   if (next_ms === null) return null;
   const plan = plans[policy] ?? plans.default;
