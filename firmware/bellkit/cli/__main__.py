@@ -1,0 +1,5 @@
+"""`python -m bellkit.cli`."""
+
+from bellkit.cli.app import main
+
+main()
