@@ -30,7 +30,7 @@ RESULTS = {PASSED: "ok", FAILED: "failed"}  # what is neither is "not_proved"
 @dataclass(frozen=True, slots=True)
 class Proved:
     """What a certificate tells. hello: the bell's; presses: (boot, seq) of those that counted; findings: after the walk;
-    place: {"name", "address", "lat", "lon"}, as confirmed on site; page: address of the bell's page, or None."""
+    place: {"name", "address", "lat", "lon"}, as confirmed; page: address of the bell's page, or None."""
 
     by: str
     hello: Mapping[str, Any]

@@ -66,6 +66,25 @@ def chip_at(path: str) -> str:
 
 def own_files() -> Path:
     """A folder with the firmware of this version of the kit."""
+    made = Path(tempfile.mkdtemp(prefix="bellkit-"))
+    for name in PACKAGES:
+        spec = find_spec(name)
+        if spec is None or not spec.submodule_search_locations:
+            raise KitError(f"the package {name} is not installed: install the kit again")
+        (made / name).symlink_to(next(iter(spec.submodule_search_locations)))
+    for name, text in STARTERS.items():
+        (made / name).write_text(text, encoding="utf-8")
+    return made
+
+
+def copy_files(path: str, folder: Path, progress: Progress) -> int:
+    """Copy the firmware to a chip that runs MicroPython; how many files. main.py last: a bell that was cut off in the
+    middle does not start half of itself. Raises KitError with mpremote's words."""
+    found = sorted(_files(folder), key=lambda one: (one.name == "main.py", one))
+    if not any(one.name == "main.py" for one in found):
+        raise KitError(f"{folder}: has no main.py. Give the folder `firmware` of a release with --files")
+    to_prompt(path)
+    folders = sorted({one.relative_to(folder).parent.as_posix() for one in found} - {"."})
     made = f"import os\nfor name in {folders}:\n    try:\n        os.mkdir(name)\n    except OSError:\n        pass"
     list(_run("mpremote", ["connect", path, "resume", "exec", made], FILE_S))
     for done, one in enumerate(found):

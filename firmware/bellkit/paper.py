@@ -12,7 +12,7 @@ NOT_YET = "–"
 
 def html(document: Mapping[str, Any]) -> str:
     """One file without anything from outside, Korean and English."""
-    return str(certificate.html(as_stored(document), page_of(document)))
+    return certificate.html(as_stored(document), page_of(document))
 
 
 def pdf(document: Mapping[str, Any]) -> bytes:
