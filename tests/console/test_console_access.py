@@ -122,7 +122,9 @@ def test_a_role_may_what_the_table_says_and_nothing_else(desk: Desk, role: str):
     desk.press(bell, "test")
     desk.operator("박하나")
     Authority.create(desk.config.data_dir / "pki", "seongsu-1")
-    posted = desk.post("/api/v1/bells/b-7f3a/commissioning", BODIES["certificate"], desk.token("administrator", "first"))
+    posted = desk.post(
+        "/api/v1/bells/b-7f3a/commissioning", BODIES["certificate"], desk.token("administrator", "first")
+    )
     assert posted.status_code == 201
     token = desk.token(role)
     for (method, path, body), right in PATHS.items():

@@ -1,4 +1,4 @@
-"""For the installer's kit: routing, the walk of a press, the certificate, and the port's code, as the API gives them."""
+"""For the installer's kit: routing, the walk of a press, the certificate, and the port's code, through the API."""
 
 import io
 import secrets

@@ -142,12 +142,14 @@ def test_the_qr_code_is_drawn_into_a_new_file_of_its_own(gate: Gate, kind: str) 
     assert code.read_bytes().startswith(b"<?xml" if kind == ".svg" else b"\x89PNG")
     assert qr.read(qr.text(made.bell_id, made.once_bytes)) == (made.bell_id, made.once_bytes)
     count = len(gate.store.read_now(bells.all_bells))
-    with pytest.raises(EnrolmentError, match="exists already. Give another --qr"):
+    with pytest.raises(EnrolmentError, match=r"exists already\. Give another --qr"):
         admission.enrol(gate.store, gate.config, gate.authority, BELL, gate.files / "other.json", 1, code)
     assert not (gate.files / "other.json").exists() and len(gate.store.read_now(bells.all_bells)) == count
 
 
-@pytest.mark.parametrize("said", ["", "http://x", "ansimbell:1:b-1", "ansimbell:1:b-1:AAAA", "ansimbell:1:B!:" + "A" * 22])
+@pytest.mark.parametrize(
+    "said", ["", "http://x", "ansimbell:1:b-1", "ansimbell:1:b-1:AAAA", "ansimbell:1:B!:" + "A" * 22]
+)
 def test_other_codes_are_refused(said: str) -> None:
     with pytest.raises(EnrolmentError, match="not the QR code"):
         qr.read(said)

@@ -77,7 +77,11 @@ def test_a_bell_that_rings_in_another_station(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("at", "says"),
-    [(None, "no position"), (BUSAN, "outside all known districts"), ((37.5663, 126.9779), "which is no station's area")],
+    [
+        (None, "no position"),
+        (BUSAN, "outside all known districts"),
+        ((37.5663, 126.9779), "which is no station's area"),
+    ],
 )
 def test_what_cannot_be_said_is_not_said(tmp_path: Path, at: tuple[float, float] | None, says: str) -> None:
     found = of(made(tmp_path), "seongsu-012", at)
