@@ -8,6 +8,7 @@ only: nothing here has been run on an ESP32 yet.
 import asyncio
 import gc
 import os
+import select
 import sys
 import time
 
@@ -67,6 +68,72 @@ class _Contact:
         return self._latch.take()
 
 
+class Cable:
+    """The UART of the installer's cable, which the log goes to as well. Nobody may ever be there."""
+
+    def __init__(self):
+        self._poll = None  # from when somebody speaks
+
+    async def first(self):
+        """The next byte, as soon as there is one; b"" if none can ever come."""
+        try:
+            if _CPYTHON:
+                return await self._first()
+            return await asyncio.StreamReader(sys.stdin.buffer).read(1)
+        except (OSError, ValueError):
+            return b""
+
+    async def _first(self):
+        ready = asyncio.Event()
+        asyncio.get_running_loop().add_reader(0, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            asyncio.get_running_loop().remove_reader(0)
+        return os.read(0, 1)
+
+    @seldom("cable")
+    def take_in(self, limit, limit_ms):
+        """At most `limit` bytes of what has come, read in `limit_ms` or a little more."""
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(sys.stdin.buffer, select.POLLIN)
+        data = bytearray(limit)
+        one = bytearray(1)
+        count = 0
+        begun = _ticks_ms()
+        while count < limit and _ticks_diff(_ticks_ms(), begun) <= limit_ms and self._waits():
+            if _CPYTHON:
+                one = os.read(0, 1)
+            elif not sys.stdin.buffer.readinto(one):
+                break
+            if not one:
+                break
+            data[count] = one[0]
+            count += 1
+        return bytes(data[:count])
+
+    @seldom("cable")
+    def _waits(self):
+        """True if there is a byte. Without a list for each look: a flood would fill the heap with them."""
+        if _CPYTHON:
+            return bool(self._poll.poll(0))
+        found = False
+        for _, ready in self._poll.ipoll(0):
+            found = bool(ready & select.POLLIN)
+        return found
+
+    @seldom("cable")
+    def put_out(self, data):
+        """Bytes as they are. Never a reason to stop."""
+        try:
+            sys.stdout.buffer.write(data)
+            if _CPYTHON:
+                sys.stdout.flush()
+        except OSError:
+            pass  # nobody is attached
+
+
 class Board:
     """Made inside the running loop, once."""
 
@@ -81,6 +148,7 @@ class Board:
 
         self._ticks = _ticks_ms()
         self._elapsed_ms = 0
+        self.cable = Cable()
         self._wake = _Flag()
         pins = boards.named(None if fitted is None else fitted.board, getattr(sys.implementation, "_machine", ""))
         self._button = _Contact(pins.button, self._wake, self._ticks)
@@ -219,6 +287,57 @@ class Board:
             found.append(("battery", self._battery_mv()))
         return found
 
+    # --- for the serial port
+
+    @seldom("cable")
+    def looked(self):
+        """[(zone, value)] of every line, as it is now: 1 = made, or thousandths of the supply."""
+        found = [(zone, contact.level()) for zone, contact in self._contacts]
+        return found + [(zone, self._permille(adc)) for zone, adc in self._analogue]
+
+    @seldom("cable")
+    def shown(self):
+        """(colour of the lamp, (Hz, strobe, siren)) now."""
+        return self._rgb, self._sounding
+
+    @seldom("cable")
+    def supplied(self):
+        """(mains or None, battery in mV or None), None: not watched."""
+        return None if self._mains is None else self._mains.value() == boards.PRESSED, self._battery_mv()
+
+    @seldom("cable")
+    def boot_held(self, fitted):
+        """True while the chip's own BOOT button is pressed, which is no alarm button."""
+        import machine  # noqa: PLC0415
+
+        pins = boards.named(None if fitted is None else fitted.board, getattr(sys.implementation, "_machine", ""))
+        return machine.Pin(pins.boot, machine.Pin.IN, machine.Pin.PULL_UP).value() == boards.PRESSED
+
+    @seldom("cable")
+    def station_now(self):
+        """{"on", "up", "ssid", "address", "rssi"}, each None if it is unknown."""
+        found = {"on": None, "up": self.network_up(), "ssid": None, "address": None, "rssi": None}
+        try:
+            found["on"] = bool(self.station.active())
+            if found["up"]:
+                found["rssi"] = self.station.status("rssi")
+                found["ssid"] = self.station.config("ssid")
+                found["address"] = self.station.ifconfig()[0]
+        except (OSError, ValueError, RuntimeError):
+            pass  # then we do not know more
+        return found
+
+    @seldom("cable")
+    def scanned(self):
+        """[(dBm, ssid, secured)], the strongest first. The chip stops for two to three seconds: see docs/port.md."""
+        found = []
+        for ssid, _, _, rssi, security, _ in self.station.scan():
+            try:
+                found.append((rssi, str(ssid, "utf-8"), security != 0))
+            except ValueError:
+                pass  # a name that nobody can type
+        return sorted(found, reverse=True)
+
     def keypad(self):
         """[(key, at_ms)] pressed on the keypad since the last call. Call it every KEY_MS: see `poll_ms`."""
         return self._keypad() if self._rows else ()
@@ -340,6 +459,40 @@ def unique():
 def random(count):
     """`count` bytes of the hardware generator."""
     return os.urandom(count)
+
+
+def say(text):
+    """A line on the UART. No control character but LF goes out, so that no text can look like a frame: see `port`."""
+    if min(text.encode() + b"~") < 32:
+        text = "".join([letter if letter >= " " or letter == "\n" else "?" for letter in text])
+    try:
+        print(text)
+    except OSError:
+        pass  # nobody is attached
+
+
+@seldom("cable")
+def cause():
+    """Why the chip started last: a number of MicroPython's `machine`."""
+    import machine  # noqa: PLC0415
+
+    return machine.reset_cause()
+
+
+@seldom("cable")
+def clock_s():
+    """Seconds since 2000-01-01 of the chip's own clock, which nobody sets."""
+    seconds = int(time.time())
+    return seconds - 946684800 if time.gmtime(0)[0] == 1970 else seconds
+
+
+@seldom("cable")
+def prompt():
+    """From now on the cable is MicroPython's: Ctrl-C stops a program again."""
+    if not _CPYTHON:
+        import micropython  # noqa: PLC0415 -- CPython has none
+
+        micropython.kbd_intr(3)
 
 
 @seldom("start")

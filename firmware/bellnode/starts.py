@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from bellnode import life
 from bellnode.journal import TwoCopies
+from bellnode.loan import seldom
 
 _CPYTHON = sys.implementation.name == "cpython"
 
@@ -22,6 +23,8 @@ class Starts:
         self._copies = TwoCopies(folder, "boot")
         self.secrets = secrets
         self._record = {}
+        self.boot = ""  # of this start, as `begin` gave it
+        self.last = None  # what `report` says, for as long as this run lasts
         self.safe = False  # True if this start is in safe mode
         self.radio_restart = False  # True if the bell restarted itself for a dead radio
 
@@ -46,11 +49,18 @@ class Starts:
         if not self._keep(self._record):
             faults += ("flash",)
         mixed = str(self._record["count"]).encode() + b"/" + random + b"/" + unique
-        return str(hexlify(sha256(mixed).digest()), "utf-8")[:16], self._record["crash"], faults
+        self.boot = str(hexlify(sha256(mixed).digest()), "utf-8")[:16]
+        self.last = self.report()
+        return self.boot, self._record["crash"], faults
 
     def report(self):
         """`info` of the event "fault" about how the last run ended, or None."""
         return life.report(self._record)
+
+    @seldom("cable")
+    def counted(self):
+        """(starts, crashes) of this bell."""
+        return self._record["count"], self._record["crash"]
 
     def told(self):
         """The report is in the journal of events: it need not be made again."""

@@ -26,6 +26,7 @@ class Watch:
         self._stuck = None
         self._steady = False
         self._turns = 0
+        self.last = None  # the newest of them, as an event tells it
         self.bugs = 0  # faults of the firmware caught since the start
         self.low = None  # least free heap seen after a collection, bytes
 
@@ -74,10 +75,11 @@ class Watch:
         where = life.where(starts.trace(fault))
         text = life.plain(str(fault), self._record.secrets)
         self._owner.log(f"fault: {name}: {what} {where} {text}")
+        self.last = {"task": name, "crash": what, "at": where, "text": text}
         self._owner.fault(name, True)
         if name not in self._reported:
             self._reported.append(name)
-            self._owner.report({"task": name, "crash": what, "at": where, "text": text})
+            self._owner.report(self.last)
 
     async def guarded(self, task, name):
         """A background task must not end by a bug: begin it again."""

@@ -1,6 +1,6 @@
 """What runs over a bell's serial port: our frames, Improv's frames, lines of text between them. Sans-IO, pure.
 
-    ours      "ANSIM" 01, kind, number, length (2 bytes, big endian), payload (JSON), CRC-32 of all before (4, big endian)
+    ours      "ANSIM" 01, kind, number, length (2 bytes, big endian), payload, CRC-32 of all before (4)
     Improv    "IMPROV" 01, kind, length (1 byte), data, low byte of the sum of all before
 
 Text never holds a control character besides LF, and both magics end in byte 01: so no text can look like a frame. One
@@ -8,6 +8,8 @@ definition for the bell and for the kit, on MicroPython and CPython. Normative t
 """
 
 from binascii import crc32
+
+SELDOM = "cable"  # see bellnode.loan: in memory while somebody speaks
 
 MAGIC = b"ANSIM\x01"
 IMPROV = b"IMPROV\x01"
@@ -110,7 +112,7 @@ class Reader:
         return found
 
     def _at(self, data, at):
-        """(bytes, item) of a frame that begins at `at`; (None, None) if it is not whole yet, (0, None) if it is none."""
+        """(bytes, item) of a frame that begins at `at`; (None, None): not whole yet, (0, None): none."""
         ours = data[at] == 0x41
         magic = MAGIC if ours else IMPROV
         head_bytes = HEAD_BYTES if ours else IMPROV_HEAD_BYTES

@@ -116,10 +116,17 @@ def admit(
     check(new)
     bell_id = new.bell_id or bells.new_id(tx)
     made, issued = issue(config, authority, bell_id, new.site, new.kind)
+    insert(tx, new, made, issued, now_ms, replaces)
+    files.enrolment(made)
+    return made
+
+
+def insert(tx: Tx, new: NewBell, made: Enrolment, issued: pki.Issued, now_ms: int, replaces: str | None = None) -> None:
+    """The row of a bell whose secrets were made, and that in the record. Raises EnrolmentError, RecordError."""
     bells.add(
         tx,
         bells.Bell(
-            bell_id=bell_id,
+            bell_id=made.bell_id,
             site=new.site,
             kind=new.kind,
             name=new.name.strip(),
@@ -135,10 +142,8 @@ def admit(
             replaces=replaces,
         ),
     )
-    detail: dict[str, str | int | bool | None] = {"bell_id": bell_id, "site": new.site}
+    detail: dict[str, str | int | bool | None] = {"bell_id": made.bell_id, "site": new.site}
     audit.demand(tx, now_ms, None, BY, "enrolled", detail | ({"replaces": replaces} if replaces else {}))
-    files.enrolment(made)
-    return made
 
 
 def issue(config: Config, authority: pki.Authority, bell_id: str, site: str, kind: str) -> tuple[Enrolment, pki.Issued]:

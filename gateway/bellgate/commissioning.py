@@ -8,7 +8,9 @@ way, perhaps days later; who posted it, the gateway learns from the token.
 import base64
 import binascii
 import hashlib
+import math
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -113,9 +115,11 @@ def check(document: dict[str, Any]) -> Certificate:
         raise EnrolmentError(f"the certificate's {where}: {fault['msg']}") from None
     if (read.lat is None) != (read.lon is None):
         raise EnrolmentError("the certificate's lat, lon: a position has both, or neither")
-    for text in _texts(document):
-        if _CONTROL.search(text):
+    for leaf in _leaves(document):
+        if isinstance(leaf, str) and _CONTROL.search(leaf):
             raise EnrolmentError("the certificate holds control characters: every text is one line")
+        if isinstance(leaf, float) and not math.isfinite(leaf):
+            raise EnrolmentError("the certificate holds a number that is none (NaN or infinite)")
     try:
         key = serialization.load_der_public_key(base64.b64decode(read.signature.key, validate=True))
         value = base64.b64decode(read.signature.value, validate=True)
@@ -139,11 +143,14 @@ def fingerprint(read: Certificate) -> str:
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
+def _leaves(value: Any) -> Iterator[Any]:
+    """Every key and every value that holds no others."""
     if isinstance(value, dict):
-        return [text for key, inner in value.items() for text in [*_texts(key), *_texts(inner)]]
-    if isinstance(value, list):
-        return [text for inner in value for text in _texts(inner)]
-    return []
+        for key, inner in value.items():
+            yield key
+            yield from _leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner)
+    else:
+        yield value

@@ -75,6 +75,7 @@ def main() -> None:
     """Entry point of the program `bellgate`."""
     from bellgate.cli import (  # noqa: F401, PLC0415  (each adds its commands)
         bell_life,
+        bells_csv,
         installing,
         keeping,
         looking,

@@ -130,4 +130,9 @@ def mosquitto(
     written = mosquitto_files.write(authority, loaded, out, port)
     program = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") or "mosquitto"
     say(f"Start it: {program} -c {written.conf}")
+    if not written.cuts_off:
+        say(
+            f"mosquitto's {mosquitto_files.PLUGIN} is not on this machine: without it a revoked bell stays connected, "
+            "and only the gateway refuses it. Install mosquitto 2.0 or newer here, then write these files again"
+        )
     say(f'Then in {loaded.path}, section [mqtt]: broker = "{written.url}"')

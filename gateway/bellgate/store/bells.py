@@ -91,6 +91,13 @@ def all_bells(tx: Tx) -> list[Bell]:
     return [Bell(**row) for row in tx.all(f"SELECT {_COLUMNS} FROM bell ORDER BY site, bell_id")]
 
 
+def revoked(tx: Tx) -> list[str]:
+    """The bells that may not speak any more."""
+    return [
+        str(row["bell_id"]) for row in tx.all("SELECT bell_id FROM bell WHERE state = ? ORDER BY bell_id", (REVOKED,))
+    ]
+
+
 def new_id(tx: Tx) -> str:
     """A bell_id that is not in use, such as "b-7f3a"; longer ones when the short ones get rare."""
     for digits in (4, 4, 4, 4, 6, 8, 12):
