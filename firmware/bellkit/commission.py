@@ -94,8 +94,10 @@ def try_wifi(port: Port, ssid: str, password: str) -> verdict.Verdict | None:
             raise
         scan = port.ask("diag.scan")
         seen = [one for one in scan.get("networks", ()) if one[0] == ssid]
-        why = refused.answer.get("why") or ("password" if seen else "missing")
-        found = {"radio": {"state": "away", "why": why, "rssi_dbm": seen[0][1] if seen else None}}
+        told = {"not_found": "missing", "password": "password", "radio": None, "timeout": "address" if seen else "missing"}
+        why = told.get(str(refused.answer.get("why")), "missing")
+        state = "dead" if refused.answer.get("why") == "radio" else "away"
+        found = {"radio": {"state": state, "why": why, "rssi_dbm": seen[0][1] if seen else None}}
         judged = verdict.judge(found)
         named = judged[0]
         return dataclasses.replace(named, subjects=(ssid,), reason=refused.text)

@@ -152,12 +152,12 @@ def radio(answer: dict[str, Any], scan: dict[str, Any] | None) -> dict[str, Any]
         return found
     if not answer.get("on"):
         return found | {"state": "dead" if answer.get("networks") else "away", "why": "unset"}
-    why = answer.get("why")
+    why = {"not_found": "missing", "password": "password"}.get(answer.get("why") or "")
     if not answer.get("networks"):
         why = "unset"
-    elif why is None and scan is not None and answer.get("ssid"):
+    elif scan is not None and answer.get("wanted") and why is None:
         seen = {str(one[0]) for one in scan.get("networks", ())}
-        why = None if answer["ssid"] in seen else "missing"
+        why = None if answer["wanted"] in seen else "missing"
     return found | {"state": "away", "why": why}
 
 

@@ -110,6 +110,17 @@ class Network:
         return len(self._networks)
 
     @seldom("cable")
+    def wanted(self):
+        """{"wanted", "why"}: the network that is tried, and what the driver says of it; None if unknown, or if it is up."""
+        if not self._networks or self.network_up():
+            return {"wanted": None, "why": None}
+        try:
+            why = _SAYS.get(self._station.status())
+        except (OSError, RuntimeError):
+            why = None
+        return {"wanted": self._networks[(self._turn - 1) % len(self._networks)][0], "why": why}
+
+    @seldom("cable")
     def networks_all(self):
         """Tuple of (ssid, password)."""
         return self._networks
