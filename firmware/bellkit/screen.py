@@ -68,7 +68,8 @@ class Screen:
                 body.append(f"\n{words('verdict.reason')}: {one.reason}", "dim")
             title = f"{words(f'cause.{one.cause}')} · {words(f'severity.{one.severity}')}"
             self.say(Panel(body, title=Text(title), title_align="left", border_style=COLOURS[one.severity]))
-        last = "good" if not found else "fit" if verdict.fit(found) else "unfit"
+        graver = [one for one in found if one.severity != verdict.NOTE]
+        last = "good" if not graver else "fit" if verdict.fit(found) else "unfit"
         self.say(Text(words(f"verdict.{last}"), {"good": "green", "fit": "yellow", "unfit": "bold red"}[last]))
 
     def parts(self, answers: Mapping[str, Any]) -> None:

@@ -102,6 +102,7 @@ def turn(phase: str, sign: str) -> str:
 def asks_of(zones: Iterable[Mapping[str, Any]]) -> tuple[Ask, ...]:
     """The button, then every contact and tamper: {"zone", "place", "kind"} each, as the bell names them."""
     contacts = [Ask("tamper" if zone["kind"] == "tamper" else "contact", zone["zone"], zone["place"]) for zone in zones]
+    contacts.sort(key=lambda ask: ask.zone or 0)
     return (Ask(BUTTON, None, BUTTON), *contacts)
 
 

@@ -27,6 +27,8 @@ class Cable:
         self._inner_path = inner
         self._chance = random.Random(seed)
         self._over = threading.Event()
+        self._paused = threading.Event()
+        self._said = b""
         self._inner: int | None = None
         self._outer: int | None = None
         self._slave: int | None = None
@@ -52,6 +54,19 @@ class Cable:
                 os.close(end)
         self._outer = self._slave = self._inner = None
 
+    def say(self, data: bytes) -> None:
+        """Bytes towards the kit, again and again until it is closed: as a chip in its loader says them at each reset."""
+        self._said = data
+
+    def pause(self) -> None:
+        """Let go of the bell's end for a while: another cable is plugged in there."""
+        self._paused.set()
+        time.sleep(0.1)
+
+    def resume(self) -> None:
+        """Take it again."""
+        self._paused.clear()
+
     def close(self) -> None:
         self._over.set()
         self._thread.join(5)
@@ -69,6 +84,12 @@ class Cable:
                 time.sleep(self.back_after_s)
                 self._plug()
             ends = [end for end in (self._outer, self._inner) if end is not None]
+            if self._paused.is_set():
+                time.sleep(0.02)
+                continue
+            if self._said and self._outer is not None:
+                self._write(self._outer, self._said)
+                time.sleep(0.2)
             ready, _, _ = select.select(ends, [], [], 0.02)
             for end in ready:
                 self._pass(end)
