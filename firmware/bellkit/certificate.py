@@ -29,8 +29,8 @@ RESULTS = {PASSED: "ok", FAILED: "failed"}  # what is neither is "not_proved"
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """What a certificate tells. hello: the bell's; presses: (boot, seq) of those that counted; findings: after the walk;
-    place: {"name", "address", "lat", "lon"}, as confirmed; page: address of the bell's page, or None."""
+    """What it tells. hello: the bell's; presses: (boot, seq) of those that counted; findings: after the walk;
+    place: {"name", "address", "lat", "lon"}, as confirmed; page: the bell's, or None."""
 
     by: str
     hello: Mapping[str, Any]
@@ -49,6 +49,7 @@ def content(certificate_id: str, made_ms: int, proved: Proved) -> dict[str, Any]
     power, radio = findings.get("power", {}), findings.get("radio", {})
     causes = verdict.judge(findings)
     results = [_asked(one) for one in walk.done]
+    results.append(_result("link", True if hello.get("linked") else None, ""))
     results.append(_result("routing", routing.get("agree"), str(routing.get("reason", ""))))
     results.append(_judged("battery", causes, ("battery_missing", "battery_dead", "battery_low"), power.get("battery")))
     results.append(_judged("margin", causes, ("signal_weak", "signal_thin"), radio.get("rssi_dbm")))

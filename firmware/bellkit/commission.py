@@ -24,6 +24,9 @@ from bellkit.walking import Screen as WalkScreen
 from bellkit.walking import Walking
 
 LINK_S = 60.0  # Wi-Fi 15 s, DNS, TLS, and one try that fails
+LINK_OFFLINE_S = 15.0  # where there may be no network yet
+# Chains whose faults a kit without a gateway takes along as "not proved": perhaps the network comes tomorrow.
+LATER = ("broker", "gateway")
 POLL_S = 0.3
 
 
@@ -59,14 +62,20 @@ def commission(port: Port, wanted: Wanted, screen: Screen, walk_screen: WalkScre
     causes = prepare(port, wanted, screen)
     if causes:
         return Outcome(hello.get("bell_id"), False, causes)
-    hello = linked(port, screen)
+    hello = linked(port, screen, LINK_S if wanted.gateway is not None else LINK_OFFLINE_S)
     with screen.step("diag") as bar:
         found, _ = findings.gather(port, wanted.gateway, say=lambda part, done, total: bar(done, total))
     causes = verdict.judge(found)
     screen.verdicts(causes)
-    if not verdict.fit(causes):
+    if not verdict.fit(causes) and (wanted.gateway is not None or not _later(causes)):
         return Outcome(hello.get("bell_id"), False, causes)
     return prove(port, wanted, screen, walk_screen or screen, hello)
+
+
+def _later(causes: tuple[verdict.Verdict, ...]) -> bool:
+    """Do only faults of the network stop this bell?"""
+    chains = {row.cause: row.chain for row in verdict.TABLE}
+    return all(chains[one.cause] in LATER for one in causes if one.severity == verdict.STOP)
 
 
 def prepare(port: Port, wanted: Wanted, screen: Screen) -> tuple[verdict.Verdict, ...]:
@@ -94,7 +103,8 @@ def try_wifi(port: Port, ssid: str, password: str) -> verdict.Verdict | None:
             raise
         scan = port.ask("diag.scan")
         seen = [one for one in scan.get("networks", ()) if one[0] == ssid]
-        told = {"not_found": "missing", "password": "password", "radio": None, "timeout": "address" if seen else "missing"}
+        late = "address" if seen else "missing"
+        told = {"not_found": "missing", "password": "password", "radio": None, "timeout": late}
         why = told.get(str(refused.answer.get("why")), "missing")
         state = "dead" if refused.answer.get("why") == "radio" else "away"
         found = {"radio": {"state": state, "why": why, "rssi_dbm": seen[0][1] if seen else None}}
@@ -123,10 +133,10 @@ def try_enrol(port: Port, given: Brought, screen: Screen) -> verdict.Verdict | N
     return None
 
 
-def linked(port: Port, screen: Screen) -> dict[str, Any]:
-    """hello, as soon as the bell is linked, or when LINK_S are over: the diagnosis then says why not."""
+def linked(port: Port, screen: Screen, seconds: float) -> dict[str, Any]:
+    """hello, as soon as the bell is linked, or when the time is over: the diagnosis then says why not."""
     with screen.step("link"):
-        return provision.wait_back(port, lambda hello: bool(hello.get("linked")), LINK_S)
+        return provision.wait_back(port, lambda hello: bool(hello.get("linked")), seconds)
 
 
 def prove(port: Port, wanted: Wanted, screen: Screen, walk_screen: WalkScreen, hello: dict[str, Any]) -> Outcome:

@@ -180,9 +180,12 @@ def flash(journal: dict[str, Any], faults: dict[str, Any]) -> dict[str, Any]:
 
 
 def starts(boot: dict[str, Any], faults: dict[str, Any]) -> dict[str, Any]:
-    """crashes: since the last clean run; safe: does it run with the least it needs."""
+    """crashes: what the firmware met and wrote down; safe: does it run with the least it needs.
+
+    Starts after a lost power are not among them: a chip cannot tell the two apart, and installers pull plugs."""
     last = faults.get("last") or {}
-    return {"crashes": boot.get("crashes", 0), "safe": boot.get("safe"), "reason": str(last.get("text") or "")}
+    caught = int(faults.get("bugs") or 0) + bool(last)
+    return {"crashes": caught, "safe": boot.get("safe"), "reason": str(last.get("text") or "")}
 
 
 def look_behind(gateway: Gateway | None, answers: dict[str, Any], found: Findings) -> None:

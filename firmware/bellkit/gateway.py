@@ -27,7 +27,7 @@ class Gateway:
 
     def page(self, bell_id: str) -> str:
         """The address of the bell's page, for people."""
-        return f"{self.url}/#bells/{bell_id}"
+        return f"{self.url}/bells#{bell_id}"
 
     def health(self) -> tuple[str, str]:
         """("up", "ill" or "down", the reason)."""

@@ -1,7 +1,7 @@
 """A blank bell on a pty beside a real gateway, and `bellkit` as a person starts it.
 
-    async with bed() as it:
-        done = await it.kit("commission", "--file", str(it.file), "--ssid", "Shop", …)
+async with bed() as it:
+    done = await it.kit("commission", "--file", str(it.file), "--ssid", "Shop", …)
 """
 
 import asyncio
@@ -139,22 +139,29 @@ class Bed:
 
     async def install(self, settings: dict[str, Any], wifi: tuple[str, str] = (SSID, PASSWORD)) -> None:
         """Enrol the bell without a cable: the file on its flash, with these settings, and its power on."""
-        await self.bell.power_cut()
+        await self.off()
         (self.bell.flash / "config.json").write_bytes(self.file.read_bytes())
         settings = settings | {"wifi": [{"ssid": wifi[0], "password": wifi[1]}]}
         (self.bell.flash / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
         await self.again()
 
+    async def off(self) -> None:
+        """Switch it off in order: a bell whose power is cut again and again starts in safe mode, which is another fault."""
+        minder, self.bell._minder = self.bell._minder, None
+        if minder is not None:
+            minder.cancel()
+        await self.bell.stop()
+
     async def again(self, linked: bool = True) -> None:
         """Off and on."""
-        await self.bell.power_cut()
+        await self.off()
         await self.bell.power_on()
         self.wire()
         if linked:
             await self.linked()
 
     def fit(self) -> None:
-        """Its first start with an identity finds SETTINGS on its flash, as after the gateway's `configure`, and wires."""
+        """Its first start with an identity finds SETTINGS on its flash, as after `configure`, and is wired."""
         start = self.bell.power_on
 
         async def power_on(*given: Any) -> None:
@@ -244,9 +251,7 @@ async def bed(broker: str = "embedded", station: str = "성수지구대", runtim
         )
         cable = Usb(inner.path, root / "ttyUSB0")
         stack.callback(cable.close)
-        yield Bed(
-            root, config, url, token, gateway, broker_port, bell, inner.path, cable, file, qr, bell_id, mosquitto
-        )
+        yield Bed(root, config, url, token, gateway, broker_port, bell, inner.path, cable, file, qr, bell_id, mosquitto)
 
 
 async def installer(it: Bed, zones: bool = True) -> None:

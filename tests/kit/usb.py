@@ -55,7 +55,7 @@ class Cable:
         self._outer = self._slave = self._inner = None
 
     def say(self, data: bytes) -> None:
-        """Bytes towards the kit, again and again until it is closed: as a chip in its loader says them at each reset."""
+        """Bytes towards the kit, again and again, as a chip in its loader says them at each reset."""
         self._said = data
 
     def pause(self) -> None:
