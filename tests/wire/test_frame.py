@@ -33,7 +33,7 @@ def raised(call, *given):
 
 
 def test_the_bytes_are_those_of_the_page():
-    assert frame.frame(frame.REQUEST, 5, b"{}") == b"ANSIM\x01\x01\x05\x00\x02{}\x33\xa8\x2f\x76"
+    assert frame.frame(frame.REQUEST, 5, b"{}") == b"ANSIM\x01\x01\x05\x00\x02{}\x82\x97\x7e\x81"
     assert frame.improv(frame.RPC, b"\x02\x00") == b"IMPROV\x01\x03\x02\x02\x00\xe5"
 
 
@@ -63,7 +63,7 @@ def test_frames_are_found_in_any_cut():
 def test_lines_between_frames_are_handed_out_whole():
     data = b"5 ms  Alarm and Improv\n" + frame.frame(2, 7, b"{}") + b"\n\nA\nI am here\n" + b"x" * 600 + b"\n"
     for sizes in ((len(data),), (1,), (5, 2)):
-        found, it = read(data, sizes, lines=True)
+        found, _ = read(data, sizes, lines=True)
         assert [item for item in found if item[0] == "text"] == [
             ("text", b"5 ms  Alarm and Improv"),
             ("text", b"A"),
