@@ -486,14 +486,14 @@ def main(folder="."):
     gc.collect()
     try:
         found = config.read(folder + "/" + config.FILE)
-    except config.ConfigError as fault:
+        if not _CPYTHON:  # while there is room in one piece
+            found = config.prepared(found, tls.context(found))
+    except (config.ConfigError, ValueError) as fault:  # ValueError: mbedTLS takes certificate or key for damaged
         give_back("start")
         if blank.run(folder, str(fault)):
             board.restart()
         board.prompt()
         return
-    if not _CPYTHON:  # while there is room in one piece
-        found = config.prepared(found, tls.context(found))
     store = (folder, found.kind, found.silent)
     loaded = staged.Staged(*store).load()
     found = config.chosen(found, loaded[0])

@@ -11,7 +11,7 @@ from binascii import a2b_base64, hexlify
 from hashlib import sha256
 
 import bellwire
-from bellnode import config, port, settings, staged
+from bellnode import config, port, settings, staged, tls
 
 SELDOM = "cable"  # see `loan`
 TEXTS_ARE_DATA = True  # for the linker: none of them names a member
@@ -90,6 +90,9 @@ class Incoming:
             return port.no("file", str(fault)[:200])
         except (KeyError, AttributeError, ValueError):
             once = b""
+        if tls.usable(found) is not None:
+            self._forget()
+            return port.no("file", "Certificate or key in the file are no use for TLS. Enrol the bell again there.")
         if len(once) != ONCE_BYTES:
             self._forget()
             return port.no("file", 'The file has no "once": an older gateway wrote it. Enrol the bell again there.')

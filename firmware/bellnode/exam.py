@@ -61,6 +61,8 @@ class Exam:
             enrol.begin_wipe(ends.folder)
             self._why = "restart"
             return port.well()
+        if op == "repl" and ends.trouble:
+            return port.no("state", "Something of an identity is left here. Enrol the bell, or erase its chip.")
         if op == "restart" or op == "repl":
             self._why = op
             return port.well()
