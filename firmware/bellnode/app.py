@@ -56,6 +56,7 @@ class App:
         self._stopping = False
         self.tap = None  # the serial port, while somebody watches: called with (given, effects)
         self.mute = False  # it wants no log
+        self._cable = None  # its task; False: there is no cable
         self.again = False  # True if the bell has to start again when run() is over
         self._journal, kept, faulty = events
         self._starts = record
@@ -127,7 +128,6 @@ class App:
         """Until stop(), or until the bell has to start again."""
         network = asyncio.create_task(self._watch.guarded(self._network.run, "wifi_task"))
         link = asyncio.create_task(self._watch.guarded(self._link.run, "link_task"))
-        cable_task = asyncio.create_task(self._watch.guarded(self._hear, "cable_task"))
         self._watch.begin()
         while not self._stopping:
             try:
@@ -142,7 +142,8 @@ class App:
         except (asyncio.TimeoutError, asyncio.CancelledError):
             pass
         network.cancel()
-        cable_task.cancel()
+        if self._cable:
+            self._cable.cancel()
         self._attempt("journal", self._mirror)
         self._starts.end()
         self.log("stopped")
@@ -186,6 +187,8 @@ class App:
             self._feed(("key", key, at_ms))
         for given in self._board.power():
             self._feed(given)
+        if self._cable is None and self._board.cable_speaks():
+            self._cable = asyncio.create_task(self._serve())
 
     # --- from watch, link and wifi
 
@@ -220,16 +223,9 @@ class App:
 
     # --- the serial port
 
-    async def _hear(self):
-        """Whoever speaks on the cable is served, by code that is there for as long."""
-        while True:
-            first = await self._board.cable.first()
-            if not first:
-                return  # nobody ever will
-            await self._serve(first)
-
     @seldom("cable")
-    async def _serve(self, first):
+    async def _serve(self):
+        """Whoever speaks on the cable is served, by code that is there for as long."""
         ends = cable.Ends(
             self._board,
             self._network,
@@ -247,12 +243,12 @@ class App:
             "",
             self,
         )
-        await cable.serve(ends, first)
-
-    def asked_to(self, why):
-        """From the port: "restart"."""
-        self.log(f"asked to {why}")
-        self._restart()
+        alive = True
+        try:
+            alive = await cable.serve(ends)
+        except Exception as fault:  # a bug; whoever speaks again is served again
+            self.bug("cable", fault)
+        self._cable = None if alive else False
 
     # --- what comes in
 
@@ -490,14 +486,14 @@ def main(folder="."):
     gc.collect()
     try:
         found = config.read(folder + "/" + config.FILE)
-    except config.ConfigError as fault:
+        if not _CPYTHON:  # while there is room in one piece
+            found = config.prepared(found, tls.context(found))
+    except (config.ConfigError, ValueError) as fault:  # ValueError: mbedTLS takes certificate or key for damaged
         give_back("start")
         if blank.run(folder, str(fault)):
             board.restart()
         board.prompt()
         return
-    if not _CPYTHON:  # while there is room in one piece
-        found = config.prepared(found, tls.context(found))
     store = (folder, found.kind, found.silent)
     loaded = staged.Staged(*store).load()
     found = config.chosen(found, loaded[0])

@@ -6,7 +6,7 @@ from bellnode import VERSION, board, cable, config, enrol, journal, names, playe
 
 SELDOM = "blank"  # see `loan`
 
-IDLE_MS = 500
+IDLE_MS = 50  # the port is what it is for
 KIND = "store-bell"  # whose settings are read until somebody says what it is
 
 
@@ -36,6 +36,7 @@ class Blank:
         self.mute = False
         self.again = False
         self._stopping = False
+        self._cable = None  # the port's task; False: there is no cable
         self._why = why if staged.load_json(folder + "/" + config.FILE, config.FILE_BYTES_MAX)[1] else ""
         self._folder = folder
         self._board = board.Board(self.stop, settled)
@@ -51,10 +52,7 @@ class Blank:
 
     async def run(self):
         """Until stop()."""
-        tasks = [
-            asyncio.create_task(self._watch.guarded(self._network.run, "wifi_task")),
-            asyncio.create_task(self._watch.guarded(self._hear, "cable_task")),
-        ]
+        network = asyncio.create_task(self._watch.guarded(self._network.run, "wifi_task"))
         self._player.show("not_enrolled", False, False)
         self._watch.begin()
         while not self._stopping:
@@ -64,8 +62,9 @@ class Blank:
             except Exception as fault:  # a bug; the next turn may not meet it
                 self._watch.failed_turn(fault)
             await self._board.wait(wait_ms)
-        for task in tasks:
-            task.cancel()
+        network.cancel()
+        if self._cable:
+            self._cable.cancel()
         self._starts.end()
         self.log("stopped")
 
@@ -74,6 +73,8 @@ class Blank:
             self._watched(("edge", level, at_ms))
         for zone, value, at_ms in self._board.lines():
             self._watched(("line", zone, value, at_ms))
+        if self._cable is None and self._board.cable_speaks():
+            self._cable = asyncio.create_task(self._answered())
         self._watch.turn()
         drawn_ms = self._player.draw()
         return IDLE_MS if drawn_ms is None else min(IDLE_MS, max(1, drawn_ms))
@@ -82,41 +83,35 @@ class Blank:
         if self.tap is not None:
             self.tap(given, ())
 
-    async def _hear(self):
-        while True:
-            first = await self._board.cable.first()
-            if not first:
-                return  # nobody ever will
-            ends = cable.Ends(
-                self._board,
-                self._network,
-                self._starts,
-                self._watch,
-                self._player,
-                self._names,
-                self._settled,
-                journal.events(self._folder, board.journal_partition()),
-                None,
-                None,
-                self._folder,
-                lambda: None,
-                None,
-                self._why,
-                self,
-            )
-            await cable.serve(ends, first)
+    async def _answered(self):
+        ends = cable.Ends(
+            self._board,
+            self._network,
+            self._starts,
+            self._watch,
+            self._player,
+            self._names,
+            self._settled,
+            journal.events(self._folder, board.journal_partition()),
+            None,
+            None,
+            self._folder,
+            lambda: None,
+            None,
+            self._why,
+            self,
+        )
+        alive = True
+        try:
+            alive = await cable.serve(ends)
+        except Exception as fault:  # a bug; whoever speaks again is answered again
+            self.bug("cable", fault)
+        self._cable = None if alive else False
 
     def stop(self):
         """End cleanly, soon."""
         self._stopping = True
         self._board.wake()
-
-    # --- from the port
-
-    def asked_to(self, why):
-        """Start again, or leave the line to MicroPython's prompt."""
-        self.again = why != "repl"
-        self.stop()
 
     # --- from watch, wifi and the port: what a bell with an identity does with it, see `app`
 
@@ -149,4 +144,5 @@ class Blank:
     def radio_dead(self):
         """Nothing but a restart brings the radio back."""
         self._starts.radio()
-        self.asked_to("restart")
+        self.again = True
+        self.stop()

@@ -68,72 +68,6 @@ class _Contact:
         return self._latch.take()
 
 
-class Cable:
-    """The UART of the installer's cable, which the log goes to as well. Nobody may ever be there."""
-
-    def __init__(self):
-        self._poll = None  # from when somebody speaks
-
-    async def first(self):
-        """The next byte, as soon as there is one; b"" if none can ever come."""
-        try:
-            if _CPYTHON:
-                return await self._first()
-            return await asyncio.StreamReader(sys.stdin.buffer).read(1)
-        except (OSError, ValueError):
-            return b""
-
-    async def _first(self):
-        ready = asyncio.Event()
-        asyncio.get_running_loop().add_reader(0, ready.set)
-        try:
-            await ready.wait()
-        finally:
-            asyncio.get_running_loop().remove_reader(0)
-        return os.read(0, 1)
-
-    @seldom("cable")
-    def take_in(self, limit, limit_ms):
-        """At most `limit` bytes of what has come, read in `limit_ms` or a little more."""
-        if self._poll is None:
-            self._poll = select.poll()
-            self._poll.register(sys.stdin.buffer, select.POLLIN)
-        data = bytearray(limit)
-        one = bytearray(1)
-        count = 0
-        begun = _ticks_ms()
-        while count < limit and _ticks_diff(_ticks_ms(), begun) <= limit_ms and self._waits():
-            if _CPYTHON:
-                one = os.read(0, 1)
-            elif not sys.stdin.buffer.readinto(one):
-                break
-            if not one:
-                break
-            data[count] = one[0]
-            count += 1
-        return bytes(data[:count])
-
-    @seldom("cable")
-    def _waits(self):
-        """True if there is a byte. Without a list for each look: a flood would fill the heap with them."""
-        if _CPYTHON:
-            return bool(self._poll.poll(0))
-        found = False
-        for _, ready in self._poll.ipoll(0):
-            found = bool(ready & select.POLLIN)
-        return found
-
-    @seldom("cable")
-    def put_out(self, data):
-        """Bytes as they are. Never a reason to stop."""
-        try:
-            sys.stdout.buffer.write(data)
-            if _CPYTHON:
-                sys.stdout.flush()
-        except OSError:
-            pass  # nobody is attached
-
-
 class Board:
     """Made inside the running loop, once."""
 
@@ -148,7 +82,6 @@ class Board:
 
         self._ticks = _ticks_ms()
         self._elapsed_ms = 0
-        self.cable = Cable()
         self._wake = _Flag()
         pins = boards.named(None if fitted is None else fitted.board, getattr(sys.implementation, "_machine", ""))
         self._button = _Contact(pins.button, self._wake, self._ticks)
@@ -289,6 +222,51 @@ class Board:
 
     # --- for the serial port
 
+    def cable_speaks(self):
+        """True if there is a byte on the UART of the installer's cable, which the log goes to as well."""
+        # Made anew each time: kept, it would cost memory for a cable that is there once in the bell's life.
+        poll = select.poll()
+        poll.register(sys.stdin if _CPYTHON else sys.stdin.buffer, select.POLLIN)
+        return bool(poll.poll(0))
+
+    @seldom("cable")
+    def take_in(self, limit, limit_ms):
+        """At most `limit` bytes of what has come, read in `limit_ms` or a little more; None: nothing can ever come.
+
+        Without a new object for each byte: a flood would fill the heap with them.
+        """
+        data = bytearray(limit)
+        one = bytearray(1)
+        count = 0
+        begun = _ticks_ms()
+        poll = select.poll()
+        poll.register(sys.stdin if _CPYTHON else sys.stdin.buffer, select.POLLIN)
+        while count < limit and _ticks_diff(_ticks_ms(), begun) <= limit_ms:
+            ready = 0
+            for found in poll.poll(0) if _CPYTHON else poll.ipoll(0):
+                ready = found[1]
+            if not ready:
+                break
+            if _CPYTHON:
+                one = os.read(0, 1)
+            elif not sys.stdin.buffer.readinto(one):
+                one = b""
+            if not one:  # the end of a file, or a wire that was taken away
+                return None
+            data[count] = one[0]
+            count += 1
+        return bytes(data[:count])
+
+    @seldom("cable")
+    def put_out(self, data):
+        """Bytes as they are. Never a reason to stop."""
+        try:
+            sys.stdout.buffer.write(data)
+            if _CPYTHON:
+                sys.stdout.flush()
+        except OSError:
+            pass  # nobody is attached
+
     @seldom("cable")
     def looked(self):
         """[(zone, value)] of every line, as it is now: 1 = made, or thousandths of the supply."""
@@ -315,17 +293,17 @@ class Board:
 
     @seldom("cable")
     def station_now(self):
-        """{"on", "up", "ssid", "address", "rssi"}, each None if it is unknown."""
-        found = {"on": None, "up": self.network_up(), "ssid": None, "address": None, "rssi": None}
+        """(on, ssid, address, rssi) of the radio, each None if it is unknown."""
+        on = ssid = address = rssi = None
         try:
-            found["on"] = bool(self.station.active())
-            if found["up"]:
-                found["rssi"] = self.station.status("rssi")
-                found["ssid"] = self.station.config("ssid")
-                found["address"] = self.station.ifconfig()[0]
+            on = bool(self.station.active())
+            if self.network_up():
+                rssi = self.station.status("rssi")
+                ssid = self.station.config("ssid") or None
+                address = self.station.ifconfig()[0]
         except (OSError, ValueError, RuntimeError):
             pass  # then we do not know more
-        return found
+        return on, ssid, address, rssi
 
     @seldom("cable")
     def scanned(self):

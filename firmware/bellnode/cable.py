@@ -14,6 +14,7 @@ from bellnode import VERSION, exam, improv, life, port, starts
 from bellwire import frame
 
 SELDOM = "cable"  # see `loan`
+TEXTS_ARE_DATA = True  # for the linker: none of them names a member
 
 TURN_MS = 20
 READ_MS = 5  # a quarter of the time, at most
@@ -22,8 +23,8 @@ READ_BYTES = 256  # in a turn: more than the line brings in it
 # What a bell is, as the port needs it. board, network, record (starts.Starts), watch, player, names, settled, journal:
 # as in `app`; link, config, journal: None while it is blank. folder: of its files. node(): its Node, or None.
 # feed(given): gives it to the node. trouble: why its identity cannot be read, "".
-# owner: log(text), urgent(), asked_to("restart" or "repl"); the port sets mute and tap (None, or called with (given,
-# effects)).
+# owner: log(text), urgent(), stop(); the port sets again, mute and tap (None, or called with
+# (given, effects)).
 Ends = namedtuple(
     "Ends",
     (
@@ -46,11 +47,11 @@ Ends = namedtuple(
 )
 
 
-async def serve(ends, first):
-    """From the first byte (bytes) until nobody has said anything for a while."""
+async def serve(ends):
+    """From the first byte until nobody has said anything for a while. False: nobody ever will again."""
     talk = Talk(ends)
     try:
-        await talk.run(first)
+        return await talk.run()
     finally:
         talk.over()
 
@@ -71,12 +72,14 @@ class Talk:
         self._asked = None  # the operation that Improv waits for
         self._over = False
 
-    async def run(self, first):
-        """Until it is over."""
+    async def run(self):
+        """Until it is over; False if the line itself has ended."""
         self._owner.tap = self._seen
-        data = first
         silent_ms = 0
         while not self._over:
+            data = self._board.take_in(READ_BYTES, READ_MS)
+            if data is None:
+                return False
             if data:
                 silent_ms = 0
                 self._heard += len(data)
@@ -89,7 +92,7 @@ class Talk:
                 self._step(("boot", self._board.boot_held(self._ends.settled)))
             self._step(("tick",))
             await asyncio.sleep(TURN_MS / 1000)
-            data = self._board.cable.take_in(READ_BYTES, READ_MS)
+        return True
 
     def over(self):
         """Nobody is there any more."""
@@ -199,8 +202,8 @@ class Talk:
         data = json.dumps(found).encode()
         if len(data) > frame.PAYLOAD_BYTES_MAX:
             data = json.dumps(port.no("bug", "The answer is too long for a frame. Please report it.")).encode()
-        self._board.cable.put_out(b"\n" + frame.frame(kind, number, data) + b"\n")
+        self._board.put_out(b"\n" + frame.frame(kind, number, data) + b"\n")
 
     def _say(self, frames):
         for kind, data in frames:
-            self._board.cable.put_out(b"\n" + frame.improv(kind, data) + b"\n")
+            self._board.put_out(b"\n" + frame.improv(kind, data) + b"\n")

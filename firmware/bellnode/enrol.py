@@ -11,9 +11,10 @@ from binascii import a2b_base64, hexlify
 from hashlib import sha256
 
 import bellwire
-from bellnode import config, port, settings, staged
+from bellnode import config, port, settings, staged, tls
 
 SELDOM = "cable"  # see `loan`
+TEXTS_ARE_DATA = True  # for the linker: none of them names a member
 
 PART = "config.part"
 CHUNK_BYTES = 128  # in base64, with its request around it, below frame.REQUEST_BYTES_MAX
@@ -45,7 +46,7 @@ class Incoming:
             with open(self._part, "wb"):
                 pass
             self._size, self._sha256, self._have = size, told, 0
-        return port.well(have=self._have, chunk=CHUNK_BYTES)
+        return port.well({"have": self._have, "chunk": CHUNK_BYTES})
 
     def data(self, at, text):
         """The answer to enrol.data. Raises OSError if the flash does not take it: then it is sent again."""
@@ -56,7 +57,7 @@ class Incoming:
         except ValueError:
             return port.no("request", '"data" must be base64.')
         if at + len(piece) <= self._have:
-            return port.well(have=self._have)  # its answer got lost
+            return port.well({"have": self._have})  # its answer got lost
         if at != self._have or self._have + len(piece) > self._size:
             answer = port.no("offset", "This piece does not follow. Go on where `have` says.")
             answer["have"] = self._have
@@ -68,7 +69,7 @@ class Incoming:
                 raise OSError(28)  # ENOSPC: MicroPython reports a short write, and no error
             file.flush()
         self._have += len(piece)
-        return port.well(have=self._have)
+        return port.well({"have": self._have})
 
     def end(self, proof):
         """The answer to enrol.end. If it is well, the file is the bell's identity."""
@@ -89,6 +90,9 @@ class Incoming:
             return port.no("file", str(fault)[:200])
         except (KeyError, AttributeError, ValueError):
             once = b""
+        if tls.usable(found) is not None:
+            self._forget()
+            return port.no("file", "Certificate or key in the file are no use for TLS. Enrol the bell again there.")
         if len(once) != ONCE_BYTES:
             self._forget()
             return port.no("file", 'The file has no "once": an older gateway wrote it. Enrol the bell again there.')
@@ -97,7 +101,7 @@ class Incoming:
         clear_rest(self._folder, self._partition)
         os.rename(self._part, self._config)
         self._size = None
-        return port.well(bell_id=found.bell_id)
+        return port.well({"bell_id": found.bell_id})
 
     def _forget(self):
         self._size = None

@@ -10,6 +10,7 @@ From the public specification (improv-wifi.com/serial), version 1; nothing of it
 from bellwire.frame import ERROR, RESULT, STATE
 
 SELDOM = "cable"  # see `loan`
+TEXTS_ARE_DATA = True  # for the linker: none of them names a member
 
 READY, PROVISIONING, PROVISIONED = b"\x02", b"\x03", b"\x04"
 NO_ERROR, BAD, UNKNOWN, NOT_JOINED = b"\x00", b"\x01", b"\x02", b"\x03"

@@ -3,6 +3,7 @@
 from collections import namedtuple
 
 SELDOM = "cable"  # see `loan`
+TEXTS_ARE_DATA = True  # for the linker: none of them names a member
 
 PRESSES_MAX = 8  # whose receipts are still awaited: a walk test makes one at a time
 STEP_PERMILLE = 30  # a supervised line is read ten times a second: less than this is noise

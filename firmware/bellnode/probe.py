@@ -8,6 +8,7 @@ from bellnode import addresses, link, mqtt, names, port, tls
 from bellwire import join
 
 SELDOM = "cable"  # see `loan`
+TEXTS_ARE_DATA = True  # for the linker: none of them names a member
 
 DNS_MS = 20000  # the network's own library asks a name server several times
 TCP_MS = 10000
@@ -29,7 +30,7 @@ async def broker(ends, n):
     if n >= len(ends.config.brokers):
         return port.no("request", f'"n" must be below {len(ends.config.brokers)}, the number of brokers.')
     tried = _Tried(ends, ends.config.brokers[n])
-    answer = port.well(n=n, host=tried.broker.host, port=tried.broker.port)
+    answer = port.well({"n": n, "host": tried.broker.host, "port": tried.broker.port})
     try:
         await tried.all()
         answer.update({"failed": None, "reason": None, "why": ""})

@@ -23,8 +23,6 @@ class Starts:
         self._copies = TwoCopies(folder, "boot")
         self.secrets = secrets
         self._record = {}
-        self.boot = ""  # of this start, as `begin` gave it
-        self.last = None  # what `report` says, for as long as this run lasts
         self.safe = False  # True if this start is in safe mode
         self.radio_restart = False  # True if the bell restarted itself for a dead radio
 
@@ -49,13 +47,17 @@ class Starts:
         if not self._keep(self._record):
             faults += ("flash",)
         mixed = str(self._record["count"]).encode() + b"/" + random + b"/" + unique
-        self.boot = str(hexlify(sha256(mixed).digest()), "utf-8")[:16]
-        self.last = self.report()
-        return self.boot, self._record["crash"], faults
+        return str(hexlify(sha256(mixed).digest()), "utf-8")[:16], self._record["crash"], faults
 
     def report(self):
         """`info` of the event "fault" about how the last run ended, or None."""
         return life.report(self._record)
+
+    @seldom("cable")
+    def last_crash(self):
+        """`info` of the last crash, told or not; None if there was none since the last start but one."""
+        told = self._record.get("told")
+        return life.report(self._record) or (life.report({"last": told}) if told else None)
 
     @seldom("cable")
     def counted(self):

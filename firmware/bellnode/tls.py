@@ -115,6 +115,21 @@ class Dialler:
 
 
 @seldom("cable")
+def usable(config):
+    """None, or why no TLS can be made of a Config's certificates and key (text)."""
+    try:
+        if _CPYTHON:
+            from bellnode import tls_cpython  # noqa: PLC0415 -- a bell has no use for it
+
+            tls_cpython.context(config)
+        else:
+            context(config)
+    except (OSError, ValueError) as fault:
+        return str(fault)
+    return None
+
+
+@seldom("cable")
 async def encrypt(plain, broker, config):
     """(reader, writer) on a socket of `connect`, verified. Closes it if that goes wrong. The handshake ends, or fails,
     with the first write.

@@ -8,6 +8,7 @@ import asyncio
 import gc
 
 from bellnode import life, starts
+from bellnode.loan import seldom
 
 PAUSE_S = 1  # before a task that failed begins again
 TURNS_MAX = 100  # of the main loop that failed in a row; then only a restart can help
@@ -21,12 +22,11 @@ class Watch:
         self._record = record
         self._owner = owner
         self._alive = {}  # part: last sign of life, or None while it has nothing to do
-        self._reported = []
+        self._reported = {}
         self._feed = None
         self._stuck = None
         self._steady = False
         self._turns = 0
-        self.last = None  # the newest of them, as an event tells it
         self.bugs = 0  # faults of the firmware caught since the start
         self.low = None  # least free heap seen after a collection, bytes
 
@@ -75,11 +75,15 @@ class Watch:
         where = life.where(starts.trace(fault))
         text = life.plain(str(fault), self._record.secrets)
         self._owner.log(f"fault: {name}: {what} {where} {text}")
-        self.last = {"task": name, "crash": what, "at": where, "text": text}
         self._owner.fault(name, True)
         if name not in self._reported:
-            self._reported.append(name)
-            self._owner.report(self.last)
+            self._reported[name] = {"task": name, "crash": what, "at": where, "text": text}
+            self._owner.report(self._reported[name])
+
+    @seldom("cable")
+    def reported(self):
+        """[info] of what was caught, the first of each kind."""
+        return list(self._reported.values())
 
     async def guarded(self, task, name):
         """A background task must not end by a bug: begin it again."""

@@ -110,15 +110,16 @@ class Network:
         return len(self._networks)
 
     @seldom("cable")
-    def wanted(self):
-        """{"wanted", "why"}: the network that is tried, and what the driver says of it; None if unknown, or if it is up."""
+    def tried(self):
+        """(name, why): the network that is tried, and what the driver says of it (see WHY); None where it is unknown, or
+        up."""
         if not self._networks or self.network_up():
-            return {"wanted": None, "why": None}
+            return None, None
         try:
             why = _SAYS.get(self._station.status())
         except (OSError, RuntimeError):
             why = None
-        return {"wanted": self._networks[(self._turn - 1) % len(self._networks)][0], "why": why}
+        return self._networks[(self._turn - 1) % len(self._networks)][0], why
 
     @seldom("cable")
     def networks_all(self):

@@ -1,4 +1,4 @@
-"""`bellsim bell`: one bell on a desk, with a cable that anybody can plug into: the path of a pty, for `bellkit` or a browser.
+"""`bellsim bell`: one bell on a desk, with a cable that anybody can plug into: a pty, for `bellkit` or another tool.
 
 The bell has a pty of its own at every start. The cable is another one, which stays: a chip that resets does not pull
 the plug. What nobody reads is lost, as on a UART; what comes faster than the bell reads waits, as in an adapter.

@@ -3,7 +3,7 @@
 The bell is enrolled and linked to the real gateway. First come random bytes, then frames that were good before they
 were changed: a bit, a byte, a piece taken out or doubled, or a request of changed JSON under a right CRC. Every press
 is followed to `stored` on the lamp. All that the bell says is kept, and searched for its keys, its certificate's key
-and its passwords: as bytes, in hex and in base64, whole and in pieces. Whoever sends the same seed sends the same bytes.
+and its passwords: as bytes, in hex and in base64, in pieces. The same seed sends the same bytes.
 """
 
 import asyncio
@@ -124,7 +124,8 @@ def mutated(chance: random.Random, number: int) -> bytes:
     """One frame that was good before it was changed."""
     payload = json.dumps(chance.choice(REQUESTS)).encode()
     if chance.random() < 0.3:
-        return frame.frame(frame.REQUEST, number % 256, _changed(chance, payload)[:200])
+        good: bytes = frame.frame(frame.REQUEST, number % 256, _changed(chance, payload)[:200])
+        return good
     if chance.random() < 0.2:
         return _changed(chance, frame.improv(frame.RPC, bytes((chance.randrange(2, 4), 0))))
     return _changed(chance, frame.frame(frame.REQUEST, number % 256, payload))

@@ -101,7 +101,8 @@ class Names:
             for statement in module.statements():
                 for node in ast.walk(statement):
                     if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in fields:
-                        texts.add(node.value)
+                        if not module.plain:
+                            texts.add(node.value)
                     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                         defined.add(node.value)
                     elif isinstance(node, ast.ClassDef):
