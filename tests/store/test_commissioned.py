@@ -32,7 +32,7 @@ def test_one_comes_back_as_it_was_kept(placed: Store) -> None:
     assert kept is not None and kept["document"] == {"n": 1, "글": "한글"}
     assert (kept["passed"], kept["complete"], kept["lacks"]) == (False, False, ["press", "place"])
     assert placed.read_now(lambda tx: commissioned.one(tx, "0" * 32)) is None
-    with pytest.raises(Exception, match="(?i)unique"):
+    with pytest.raises(Exception, match=r"(?i)unique"):
         placed.write_now(lambda tx: put(tx, 1))
 
 
