@@ -225,7 +225,7 @@ def test_a_revoked_certificate_is_good_for_nothing(gateway):
         assert gateway.metric('ansimbell_refused_total{reason="revoked"}') == before, "the gateway never heard of it"
         again.close()
     kinds = [one["kind"] for one in gateway.api("GET", "troubles")["items"]]
-    assert "broker_permissions" not in kinds
+    assert "revoked_connected" not in kinds
 
 
 def test_no_bell_takes_the_gateways_session(gateway):

@@ -2,8 +2,8 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import pytest
 from desk import PASSWORD, WAIT_S, Desk
@@ -47,6 +47,8 @@ def launched(path: str) -> Iterator[Any]:
 class Dispatcher:
     """A person at one screen."""
 
+    at_work: ClassVar[list["Dispatcher"]] = []
+
     def __init__(self, browser: Any, url: str, language: str = "ko", **more: Any) -> None:
         locale = {"ko": "ko-KR", "en": "en-GB"}[language]
         # Nothing pulses unless a test asks for it: without a graphics card that is most of a browser's work.
@@ -55,6 +57,8 @@ class Dispatcher:
         self.context = browser.new_context(base_url=url, locale=locale, timezone_id="Asia/Seoul", **more)
         self.context.set_default_timeout(WAIT_S * 1_000)
         self.page = self.context.new_page()
+        self.at_work.append(self)
+        self.context.on("close", lambda _: self.at_work.remove(self))
         # What a browser complains about (a blocked script, an exception) is a fault of the page.
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -84,8 +88,21 @@ class Dispatcher:
         self.page.click("#heard-yes")
         self.page.wait_for_selector("body[data-watch=on]")
 
+    def seen(self) -> str:
+        """What the page says of itself, for a test that failed."""
+        script = """() => { const { link, watch, red, drawn } = document.body.dataset;
+            return [location.pathname, JSON.stringify({ link, watch, red, drawn }), document.body.innerText]; }"""
+        parts = [*self.page.evaluate(script), *self.complaints]
+        return "\n".join(" ".join(part.split()) for part in parts)
+
     def card(self, incident_id: int) -> Any:
         return self.page.locator(f"article[data-id='{incident_id}']")
+
+    def intercept(self, pattern: str, handle: Callable[[Any], None]) -> None:
+        """As page.route, once it holds: for a moment after the first route Chromium lets requests slip through."""
+        self.page.route("**/is-intercepted", lambda route: route.fulfill(status=204))
+        self.page.evaluate("async () => { while ((await fetch('/is-intercepted')).status !== 204); }")
+        self.page.route(pattern, handle)
 
     def key(self, *codes: str) -> None:
         for code in codes:

@@ -1,5 +1,6 @@
 """A desk on a folder of its own, and a browser where there is one."""
 
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,17 @@ from bellgate.store import people
 
 MEMORY = Path("/dev/shm")
 _REAL = people._HASHER
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """A test that fails shows what was on each screen."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for person in Dispatcher.at_work:
+            with contextlib.suppress(Exception):  # a page that is gone has nothing to show
+                report.sections.append(("what was on the screen", person.seen()))
+    return report
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def background(dispatcher: Dispatcher, desk: Desk, **more: Any) -> list[str]:
         body = BACKGROUND | {"last_seen_ms": desk.clock.now_ms() - 12_000} | more
         route.fulfill(status=200, content_type="application/json", body=json.dumps(body))
 
-    dispatcher.page.route("**/background", answer)
+    dispatcher.intercept("**/background", answer)
     return asked
 
 
@@ -150,7 +150,7 @@ def test_confirmed_address_says_when_and_by_whom(desk: Desk, dispatcher: Dispatc
 
 
 def test_bell_that_cannot_be_asked_hides_nothing_else(desk: Desk, dispatcher: Dispatcher):
-    dispatcher.page.route("**/background", lambda route: route.fulfill(status=503, body="{}"))
+    dispatcher.intercept("**/background", lambda route: route.fulfill(status=503, body="{}"))
     card = dispatcher.card(desk.press(desk.enrol()))
     card.locator(".bell", has_text="벨 상태를 가져오지 못했습니다").wait_for()
     assert "비상벨 누름" in text(card) and card.locator(".do-acknowledge").is_enabled()
@@ -169,7 +169,7 @@ def test_a_history_of_false_alarms_suppresses_nothing(desk: Desk, dispatcher: Di
 def test_who_is_told_next_and_in_how_many_seconds(named: Any):
     desk, person = named
     person.start_watch()
-    person.page.route("**/presented", lambda route: route.abort())
+    person.intercept("**/presented", lambda route: route.abort())
     incident = desk.press(desk.enrol())
     next_line = person.card(incident).locator(".next")
     next_line.wait_for()

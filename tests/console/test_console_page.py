@@ -80,7 +80,6 @@ def test_a_press_is_seen_heard_and_handled_by_key_alone(desk: Desk, dispatcher: 
 
 
 def test_a_colleague_was_faster_and_the_page_says_who(desk: Desk, dispatcher: Dispatcher):
-    page = dispatcher.page
     incident = desk.press(desk.enrol())
     card = dispatcher.card(incident)
     card.wait_for()
@@ -92,7 +91,7 @@ def test_a_colleague_was_faster_and_the_page_says_who(desk: Desk, dispatcher: Di
             assert desk.post(path, {"version": desk.view(incident)["version"]}, colleague).status_code == 200
         route.continue_()
 
-    page.route(f"**{path}", overtaken)
+    dispatcher.intercept(f"**{path}", overtaken)
     card.locator(".do-acknowledge").click()
     message = card.locator(".message.problem")
     message.wait_for()
@@ -113,7 +112,7 @@ def test_an_action_that_is_not_stored_yet_looks_different(desk: Desk, dispatcher
         held.append(route)
         asked.set()
 
-    page.route("**/acknowledge", hold)
+    dispatcher.intercept("**/acknowledge", hold)
     card.locator(".do-acknowledge").click()
     page.wait_for_selector(f"article[data-id='{incident}'][data-saving=true]")
     assert text(card.locator(".message")) == "저장하는 중: 접수"

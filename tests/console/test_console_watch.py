@@ -77,9 +77,13 @@ def test_a_stream_that_falls_silent_turns_the_page_red_and_it_recovers(desk: Des
     person.start_watch()
     page = person.page
     assert page.locator("#red").is_hidden()
+    before = desk.press(desk.enrol("b-0001"))
+    person.card(before).wait_for()
     cut.flows.clear()
     incident = desk.press(desk.enrol())
     page.wait_for_selector("body[data-link=lost]", timeout=12_000)
+    person.key("KeyA")
+    person.card(before).locator(".message.problem", has_text="‘접수’ 처리를 보내지 못했습니다").wait_for()
     assert text(page.locator("#red-title")) == "게이트웨이와 연결이 끊겼습니다"
     assert_whole_screen_red(page)
     assert stages(desk, incident) == ["stored"]
@@ -87,6 +91,7 @@ def test_a_stream_that_falls_silent_turns_the_page_red_and_it_recovers(desk: Des
     page.wait_for_selector("body[data-link=fresh]")
     person.card(incident).wait_for()
     until(lambda: stages(desk, incident) == ["presented"], "what was missed is there, and presented")
+    assert desk.view(before)["owner"] is None, "nothing is sent later that a person pressed long ago"
     person.context.close()
     cut.close()
     assert not person.complaints
@@ -111,7 +116,7 @@ def test_a_person_who_touches_nothing_is_asked_and_then_counts_as_away(desk: Des
         body = route.fetch().json() | {"sign_within_ms": 62_000}
         route.fulfill(json=body | ({"condition": "absent"} if away.is_set() else {}))
 
-    page.route("**/desks/*", answer)
+    dispatcher.intercept("**/desks/*", answer)
     dispatcher.start_watch()
     page.locator("#asking:not([hidden])", has_text="자리에 계십니까?").wait_for()
     page.keyboard.press("Shift")

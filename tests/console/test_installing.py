@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import Dispatcher
 from cryptography.hazmat.primitives.asymmetric import ec
 from desk import TOML, Desk
 from hypothesis import HealthCheck, given, settings
@@ -249,3 +250,23 @@ def test_any_document_is_read_or_explained(data: st.DataObject):
         assert commissioning.check(content).bell_id
     except EnrolmentError as error:
         assert "certificate" in str(error)
+
+
+def test_the_page_says_whether_a_bell_was_proved_and_what_it_replaces(desk: Desk, dispatcher: Dispatcher, url: str):
+    desk.enrol()
+    desk.press(desk.enrol("b-2", "둘째 벨"), "test")
+    desk.store.write_now(
+        lambda tx: tx.run("UPDATE bell SET replaces = 'b-7f3a', state = 'suspended' WHERE bell_id = 'b-2'")
+    )
+    given = certificate(bell_id="b-2", press={"boot": "622d320000000000", "seq": 1}, address="서울 성동구 아차산로 1")
+    assert desk.post("/api/v1/bells/b-2/commissioning", given, desk.token("installer")).json()["complete"]
+    page = dispatcher.page
+    page.goto(f"{url}/bells#b-2")
+    page.wait_for_selector("#certificate")
+    said = page.inner_text("#detail")
+    assert "일시 중지" in said and "확인 (박도윤)" in said and "b-7f3a" in said
+    with page.expect_download() as download:
+        page.click("#certificate")
+    assert download.value.suggested_filename.startswith("b-2-")
+    page.select_option("#by-state", "unproved")
+    assert [row.inner_text() for row in page.query_selector_all("#rows code")] == ["b-7f3a"]

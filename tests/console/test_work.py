@@ -41,7 +41,7 @@ def test_two_race_to_acknowledge_one_wins_and_the_other_sees_who(
         routes.append(route)
 
     for person in (dispatcher, colleague):
-        person.page.route("**/acknowledge", hold)
+        person.intercept("**/acknowledge", hold)
     dispatcher.key("KeyA")
     colleague.key("KeyA")
     until(
@@ -259,7 +259,7 @@ def test_an_answer_that_was_lost_is_looked_for(desk: Desk, dispatcher: Dispatche
         route.fetch()  # the gateway carries it out, and its answer never comes
         route.abort()
 
-    page.route("**/acknowledge", stored_but_lost)
+    dispatcher.intercept("**/acknowledge", stored_but_lost)
     dispatcher.key("KeyA")
     message = card.locator(".message", has_text="저장되어 있습니다: 접수")
     message.wait_for()
@@ -267,7 +267,7 @@ def test_an_answer_that_was_lost_is_looked_for(desk: Desk, dispatcher: Dispatche
     assert desk.view(incident)["owner"] == "김하늘"
     card.locator(".state", has_text="내가 담당").wait_for()
 
-    page.route("**/dispatch", lambda route: route.abort())
+    dispatcher.intercept("**/dispatch", lambda route: route.abort())
     dispatcher.key("KeyD")
     card.locator(".message", has_text="확인하는 중: 출동 지령").wait_for()
     assert card.get_attribute("data-saving") == "true", "not yet known: it looks different"

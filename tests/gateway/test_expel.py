@@ -81,7 +81,7 @@ class Lines:
         self.said: list[tuple[str, Any]] = []
 
     async def trouble(self, kind: str, _: str, said: Any) -> None:
-        if kind == "broker_permissions":
+        if kind == "revoked_connected":
             self.said.append((kind, said))
 
 
@@ -114,13 +114,13 @@ def test_each_connection_is_told_of_all_and_a_change_of_the_new_ones(tmp_path, m
             revoked("b-3")
             await looker.look()
             await looker.look()
-            assert "did not answer" in lines.said[-1][1]
+            assert lines.said[-1][1] == "no answer"
             broker.answer = b'{"responses":[{"command":"createClient","error":"Role not found"}]}'
             broker.connections = 3
             await looker.look()
             broker.answer = b'{"responses":[]}'
             revoked("b-4")
             await looker.look()
-            assert lines.said[-1] == ("broker_permissions", None)
+            assert lines.said[-1] == ("revoked_connected", None)
 
         asyncio.run(story())

@@ -78,10 +78,12 @@ def test_a_home_set_from_arming_to_the_alarm_and_a_duress_that_shows_nothing(tmp
         bus.send(pin=PINS.mains, level=CLOSED)
         door(CLOSED)
         time.sleep(1)  # the door settles; nothing says so from outside
+        began = len(gateway.events())  # until the simulator has spoken, the window's line looks cut
         heard = []
         for code in ("1234#", "9999#"):
             keys(bus, "*1")
             armed("home")
+            opened = len(bus.lines)
             door(OPEN)
             wait_for(lambda: bus.lamp() == "entry", "the entry delay")
             keys(bus, code[:-1])
@@ -91,9 +93,10 @@ def test_a_home_set_from_arming_to_the_alarm_and_a_duress_that_shows_nothing(tmp
             wait_for(lambda: bus.lamp() == "idle", "quiet")
             door(CLOSED)
             time.sleep(2)  # whatever would betray the second code had its time
-            heard.append(tones(bus.lines[place:]))
+            entry = tones(bus.lines[opened:place])  # its tone may come once more before the last key is seen
+            heard.append([line for line in tones(bus.lines[place:]) if line not in entry and "parted" not in line])
         assert heard[0] == heard[1] and any("hz" in line for line in heard[0]), heard
-        assert [event["what"] for event in gateway.events()] == ["duress"]
+        assert [event["what"] for event in gateway.events()[began:]] == ["duress"]
         keys(bus, "*2")
         armed("away")
         wait_for(lambda: bus.lamp() == "idle", "the exit delay is over")

@@ -26,10 +26,6 @@ AGAIN_MAX_S = 30.0
 AWAY_GRACE_S = 5.0
 # How long a mosquitto may take to say that it has cut a bell off.
 ANSWER_S = 5.0
-_NO_ANSWER = (
-    "the broker does not cut revoked bells off: it did not answer. `bellgate mosquitto` writes settings with which it "
-    "does; the gateway refuses these bells all the same"
-)
 # Troubles for refusals of one look at the log; the count in /metrics is exact beyond it.
 LINES_MAX = 5
 
@@ -103,7 +99,7 @@ class BrokerWatch:
 
     async def _look(self) -> None:
         if not self._cleared_old:
-            for kind in ("broker_down", "broker_permissions", "not_listening"):
+            for kind in ("broker_down", "broker_permissions", "not_listening", "revoked_connected"):
                 await self._pipeline.trouble(kind, "broker", None)
             self._cleared_old = True
         await self._look_at_session()
@@ -140,11 +136,11 @@ class BrokerWatch:
         answers = self._session.answers()
         faults = [fault for payload in answers for fault in expel.faults(payload)]
         if faults:
-            await self._say("broker_permissions", f"mosquitto does not cut revoked bells off: {faults[0][:200]}")
+            await self._say("revoked_connected", faults[0][:200])
         elif answers:
-            await self._say("broker_permissions", None)
+            await self._say("revoked_connected", None)
         elif self._asked_s is not None and time.monotonic() - self._asked_s > ANSWER_S:
-            await self._say("broker_permissions", _NO_ANSWER)
+            await self._say("revoked_connected", "no answer")
         if answers or self._asked_s is None or time.monotonic() - self._asked_s > ANSWER_S:
             self._asked_s = None
 

@@ -110,7 +110,7 @@ def _background(principal: Principal, bell_id: str, now_ms: int, tx: Tx) -> dict
 
 
 def find(principal: Principal, bell_id: str, tx: Tx) -> dict[str, Any]:
-    """The bell as `bells.listing` has it. Raises Refused 404 for one that this person may not see."""
+    """The bell as the store lists it. Raises Refused 404 for one that this person may not see."""
     rows = bells.listing(tx, principal.areas, bell_id)
     if not rows:
         raise Refused(404, "not_found", f"there is no bell {bell_id}")

@@ -49,6 +49,7 @@ const page = {
   me,
   now_ms: () => live.now_ms(),
   may: (action, incident) => RIGHTS.has("command") && live.fresh && page.possible(action, incident),
+  unsendable: (action, incident) => RIGHTS.has("command") && !live.fresh && page.possible(action, incident),
   possible: (action, incident) => possible(POSSIBLE, action, incident, me),
   do: (action, card) => work.do(action, card),
   select: (card) => board.select(card),

@@ -35,12 +35,18 @@ export class Work {
 
   async do(action, card) {
     const { incident } = card;
-    if (card.saving !== null || !this.page.may(action, incident)) return;
+    if (card.saving !== null) return;
+    if (!this.page.may(action, incident)) return this.#cannot(action, card);
     // Refused a moment ago because the incident had changed: pressed again, it is meant for the present state.
     const kept = card.intention?.action === action ? card.intention.body : null;
     const body = kept ?? (await this.#ask(action, card));
     if (body === null || card.saving !== null) return;
     await this.#send(action, card, incident, body);
+  }
+
+  // A key is never swallowed: while the picture is not fresh, the person is told that nothing was sent.
+  #cannot(action, card) {
+    if (this.page.unsendable(action, card.incident)) card.endSaving(() => ({ text: t("refused.not_fresh", { action: t(`action.${action}`) }) }));
   }
 
   // What the action needs to know, or null if the person leaves it.
