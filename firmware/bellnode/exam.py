@@ -26,7 +26,7 @@ def chip():
 
 
 def _condition(line):
-    """What a line counts as: "cut" and "short" are the wire's, "open" and "closed" the contact's; None: not known yet."""
+    """What a line counts as: "cut" and "short" are the wire's, "open" and "closed" the contact's; None: unknown."""
     return line.settled if line.settled in ("cut", "short") else line.contact
 
 
@@ -237,12 +237,7 @@ class Exam:
         why = await ends.network.try_join(ssid, password)
         if why is None:
             enrol.keep_wifi(ends.folder, ends.network.networks_all())
-<<<<<<< HEAD
-            return port.well(ssid=ssid, rssi=ends.board.station_now()["rssi"])
+            return port.well({"ssid": ssid, "rssi": ends.board.station_now()[3]})
         answer = port.no("wifi", wifi.WHY[why])
         answer["why"] = why
         return answer
-=======
-            return port.well({"ssid": ssid, "rssi": ends.board.station_now()[3]})
-        return port.no("wifi", wifi.WHY[why])
->>>>>>> port

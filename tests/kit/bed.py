@@ -146,7 +146,7 @@ class Bed:
         await self.again()
 
     async def off(self) -> None:
-        """Switch it off in order: a bell whose power is cut again and again starts in safe mode, which is another fault."""
+        """Switch it off in order: one whose power is cut again and again starts in safe mode: another fault."""
         minder, self.bell._minder = self.bell._minder, None
         if minder is not None:
             minder.cancel()
