@@ -111,8 +111,7 @@ class Network:
 
     @seldom("cable")
     def tried(self):
-        """(name, why): the network that is tried, and what the driver says of it (see WHY); None where it is unknown, or
-        up."""
+        """(name, why): the network that is tried, and what the driver says (see WHY); (None, None) while it is up."""
         if not self._networks or self.network_up():
             return None, None
         try:

@@ -462,9 +462,9 @@ def table(results: list[dict[str, Any]]) -> str:
     lines = [
         "# What the kit says of each fault",
         "",
-        "Written by `python tests/kit/faults.py --table`; do not edit. Each fault was made for real, one at a time: the",
-        "bell is the firmware on MicroPython on a pty with simulated pins and radio; gateway, broker and kit are real",
-        "programs. Nothing was measured on hardware. *Named* is the first cause that `bellkit` named, notes aside. The",
+        "Written by `python tests/kit/faults.py --table`; do not edit. Each fault was made for real, one at a time.",
+        "The bell is the firmware on MicroPython on a pty with simulated pins and radio; gateway, broker and kit are",
+        "real. Nothing was measured on hardware. *Named* is the first cause that `bellkit` named, notes apart. The",
         "times are of a busy host and say only that nobody waits for minutes.",
         "",
         f"{right} of {len(results)} were named as they are, and nothing else with them.",

@@ -1,4 +1,4 @@
-"""Some of the faults of `faults.py`, made for real. All of them are a command; its table stands in docs/kit-faults.md."""
+"""Some of the faults of `faults.py`, made for real. All are a command, whose table stands in docs/kit-faults.md."""
 
 import asyncio
 import re
