@@ -136,9 +136,8 @@ class BigScreen(Screen):
 
     def asked(self, asked: Asked) -> None:
         """Its result goes to the past."""
-        self.say(
-            Text(f"{MARKS[asked.result]} {asked.ask.name}: {self.result_text(asked)}", RESULT_COLOURS[asked.result])
-        )
+        name = self.words.known(f"input.{asked.ask.name}", asked.ask.name)
+        self.say(Text(f"{MARKS[asked.result]} {name}: {self.result_text(asked)}", RESULT_COLOURS[asked.result]))
 
     def left(self, seconds: int) -> None:
         """The seconds that are left."""

@@ -17,7 +17,7 @@ PARTS = ("inputs", "outputs", "power", "radio", "scan", "brokers", "journal", "b
 
 # A button that is closed at each of three looks, so far apart, is no finger.
 STUCK_LOOKS, STUCK_APART_S = 3, 0.7
-# Whoever is linked for so long has been told the time; a bell without it hears no gateway.
+# Whatever a linked bell still holds after so long, nobody has receipted: it waits 10 s for a receipt itself.
 RECEIPT_MS = 20_000
 
 # (failed step, reason of the bell): (rung, why) as `verdict` knows them. None: any other reason.
@@ -37,6 +37,7 @@ STEPS = {
     ("subscribe", None): ("acl", "refused"),
 }
 NAME_WORDS = ("common name", "(cn)", "hostname")  # of a certificate's name, in the words of the bell's TLS library
+PLAIN_WORDS = ("invalid_record", "wrong_version")  # what its TLS library says to a line of text
 FLASH_FAULTS = ("flash", "journal", "memory")
 BATTERY_FAULTS = {"battery_missing": "missing", "battery_critical": "critical", "battery_low": "low"}
 
@@ -125,7 +126,7 @@ def _brokers(port: Port) -> list[dict[str, Any]]:
 
 def broker(answer: dict[str, Any]) -> dict[str, Any]:
     """One broker, as `verdict` wants it."""
-    failed, reason, why = answer.get("failed"), answer.get("reason"), str(answer.get("why") or "")
+    failed, reason, why = answer.get("failed"), answer.get("reason"), " ".join(str(answer.get("why") or "").split())
     found = {
         "place": f"{answer.get('host')}:{answer.get('port')}",
         "failed": None,
@@ -137,6 +138,8 @@ def broker(answer: dict[str, Any]) -> dict[str, Any]:
     rung, code = STEPS.get((failed, reason)) or STEPS.get((failed, None)) or (failed, "other")
     if code == "authority" and any(word in why.lower() for word in NAME_WORDS):
         code = "name"
+    elif rung == "tls" and any(word in why.lower() for word in PLAIN_WORDS):
+        code = "protocol"
     return {**found, "failed": rung, "why": code}
 
 
@@ -190,9 +193,9 @@ def starts(boot: dict[str, Any], faults: dict[str, Any]) -> dict[str, Any]:
 
 def look_behind(gateway: Gateway | None, answers: dict[str, Any], found: Findings) -> None:
     """What the gateway says of itself and of this bell; without one, whether the bell hears it."""
-    hello, told = answers["hello"], answers.get("time", {})
+    hello, pending = answers["hello"], answers.get("journal", {}).get("pending", 0)
     behind: dict[str, Any] = {}
-    if hello.get("linked") and told and told.get("gateway_ms") is None and hello.get("up_ms", 0) > RECEIPT_MS:
+    if hello.get("linked") and pending and hello.get("up_ms", 0) > RECEIPT_MS:
         behind["receipts"] = False
     if gateway is not None:
         behind["state"], behind["reason"] = gateway.health()

@@ -74,6 +74,8 @@ TABLE = (
     # --- who it is
     Row("identity", "once_wrong", STOP, (("identity.state", "is", "proof"),)),
     Row("identity", "locked_out", STOP, (("identity.state", "is", "locked"),)),
+    Row("identity", "gesture_missing", STOP, (("identity.state", "is", "gesture"),)),
+    Row("identity", "code_wrong", STOP, (("identity.state", "is", "code"),)),
     Row("identity", "already_enrolled", STOP, (("identity.state", "is", "enrolled"),)),
     Row("identity", "other_bell", STOP, (("identity.state", "is", "other"),)),
     Row("identity", "enrolment_cut", STOP, (("identity.state", "is", "cut"), ("bell.enrolled", "is", False))),

@@ -171,10 +171,10 @@ async def frozen(it: Bed) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def acl_without_bells(it: Bed) -> AsyncIterator[None]:
-    """mosquitto's ACL has lost what lets bells read."""
+    """mosquitto's access list has lost what lets bells send events."""
     path = it.root / "mosquitto" / "acl"
     before = path.read_text(encoding="utf-8")
-    path.write_text("\n".join(line for line in before.splitlines() if "down" not in line) + "\n", encoding="utf-8")
+    path.write_text("\n".join(line for line in before.splitlines() if "%u/up" not in line) + "\n", encoding="utf-8")
     broker_of(it).send_signal(signal.SIGHUP)
     await asyncio.sleep(1)
     try:

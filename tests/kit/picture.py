@@ -11,7 +11,6 @@ import io
 import os
 import re
 import struct
-import sys
 import termios
 from fcntl import ioctl
 from pathlib import Path
@@ -19,10 +18,14 @@ from pathlib import Path
 import bed
 from rich.console import Console
 from rich.text import Text
+from textual.widgets import Static
 
+from bellkit import commission
 from bellkit.big import Big, BigScreen
+from bellkit.gateway import Gateway
+from bellkit.port import Port
 from bellkit.texts import Words
-from bellkit.walktest import Ask, Asked
+from bellsim.screen import plain_svg, save_svg
 
 IMAGES = Path(__file__).parents[2] / "docs" / "img"
 COLUMNS, LINES = 88, 40
@@ -77,10 +80,10 @@ def draw(said: str, path: Path, title: str) -> None:
     """An SVG of a terminal."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(Text.from_ansi(said))
-    path.write_text(console.export_svg(title=title), encoding="utf-8")
+    save_svg(console, path, title)
 
 
-async def commission() -> None:
+async def in_one_go() -> None:
     """The whole way, in an ordinary terminal."""
     async with bed.bed() as it:
         it.fit()
@@ -93,26 +96,35 @@ async def commission() -> None:
 
 
 async def full_screen() -> None:
-    """One moment of the walk test, as large as a telephone; the figures are those of `commission`'s kind, made up."""
+    """One moment of a walk test on the full screen of a telephone's size, with the second input's rungs."""
     words = Words("ko")
-    app = Big(words, lambda: None)
-    async with app.run_test(size=PHONE) as pilot:
+    async with bed.bed() as it:
+        await it.install(bed.SETTINGS)
+        gateway = Gateway(it.url, it.token)
+        wanted = commission.Wanted(None, None, gateway, "박도윤", it.root / "kit")
+
+        def work() -> None:
+            with Port(it.cable.path) as port:
+                commission.prove(port, wanted, screen, screen, port.ask("hello"))
+
+        app = Big(words, work)
         screen = BigScreen(words, app)
-        button, contact = Ask("button", None, "button"), Ask("contact", 1, "zone1")
-
-        def show() -> None:
-            screen.asked_for(button, 1, 3)
-            screen.asked(Asked(button, 1, (("device", 4),), "passed"))
-            screen.asked_for(contact, 2, 3)
-            for rung, ms in (("device", 1), ("broker", 12), ("gateway", 1), ("database", 6)):
-                screen.rung(contact, rung, ms)
-
-        await asyncio.to_thread(show)
-        await pilot.pause()
-        (IMAGES / "kit-big.svg").write_text(app.export_screenshot(title="bellkit walktest --big"), encoding="utf-8")
+        person = asyncio.create_task(bed.installer(it))
+        async with app.run_test(size=PHONE) as pilot:
+            async with asyncio.timeout(bed.KIT_S):
+                while True:
+                    await pilot.pause(0.02)
+                    shown = str(app.query_one("#step", Static).render()), str(app.query_one("#rungs", Static).render())
+                    if shown[0].startswith("2") and words("rung.console") in shown[1]:
+                        break
+            drawn = plain_svg(app.export_screenshot(title="bellkit walktest --big --lang ko"))
+            app.wants_stop = True
+            await app.workers.wait_for_complete()
+        person.cancel()
+        gateway.close()
+    (IMAGES / "kit-big.svg").write_text(drawn, encoding="utf-8")
 
 
 if __name__ == "__main__":
     asyncio.run(full_screen())
-    if "--big" not in sys.argv:
-        asyncio.run(commission())
+    asyncio.run(in_one_go())

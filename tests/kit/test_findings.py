@@ -33,6 +33,7 @@ def named(failed: str, reason: str, why: str = "") -> str:
         ("tls", "not_trusted", "The certificate is not correctly signed by the trusted CA", "authority_wrong"),
         ("tls", "not_trusted", "The certificate Common Name (CN) does not match with the expected CN", "name_wrong"),
         ("tls", "rejected", "", "certificate_refused"),
+        ("tls", "closed", "OSError (-29184, 'MBEDTLS_ERR_SSL_INVALID_RECORD')", "not_tls"),
         ("tls", "timeout", "", "broker_frozen"),
         ("tls", "closed", "", "tls_failed"),
         ("connect", "timeout", "", "broker_frozen"),

@@ -25,7 +25,7 @@ from bellkit.cli.app import (
     say_json,
     screen_of,
 )
-from bellkit.errors import FileError, PortError
+from bellkit.errors import FileError, PortError, Refused
 from bellkit.screen import Screen
 
 FileOption = Annotated[Path | None, typer.Option("--file", help="The bell's enrolment file.")]
@@ -61,6 +61,10 @@ def telling(screen: Screen, as_json: bool) -> Iterator[None]:
         _unfit(screen, as_json, {"file": {"state": error.state, "reason": str(error)}})
     except PortError as error:
         _unfit(screen, as_json, {"line": {"state": error.state, "reason": str(error)}})
+    except Refused as error:
+        if error.op.split(".")[0] not in ("enrol", "challenge", "wipe"):
+            raise
+        _unfit(screen, as_json, {"identity": {"state": provision.state_of(error), "reason": error.text}})
 
 
 def _unfit(screen: Screen, as_json: bool, found: dict[str, Any]) -> None:
