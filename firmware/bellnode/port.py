@@ -37,7 +37,8 @@ IMPROV = -1  # the number of Improv's requests, which have none
 
 # operation: (bell, kind, arguments). bell: whose it is. kind: "now" · "job", one at a time · "calm", not while an alarm
 # is on its way · "spare", not while one is on its way over a link that stands: without a link, these find out why
-# nothing gets through, or mend it · "calm job", "spare job". arguments: name: what it must be; with "?" it may be left out.
+# nothing gets through, or mend it · "calm job" · "spare job". arguments: name: what it must be; with "?" it may be left
+# out.
 OPS = {
     "hello": ("any", "now", ""),
     "enrol.begin": ("blank", "now", "size:whole sha256:text"),
