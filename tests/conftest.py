@@ -23,6 +23,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.continue_on_collection_errors = True
 
 
+# Folders whose files take longest: they begin first, so that no process is left alone with one at the end.
+SLOW = ("acceptance", "simulation", "console", "behaviour")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        folder = item.path.parent.name
+        return SLOW.index(folder) if folder in SLOW else len(SLOW)
+
+    items.sort(key=place)
+
+
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     if isinstance(report.longrepr, tuple):
         return str(report.longrepr[2]).removeprefix("Skipped: ")

@@ -91,7 +91,8 @@ class Dispatcher:
     def seen(self) -> str:
         """What the page says of itself, for a test that failed."""
         script = """() => { const { link, watch, red, drawn } = document.body.dataset;
-            return [location.pathname, JSON.stringify({ link, watch, red, drawn }), document.body.innerText]; }"""
+            const text = document.body.innerText.slice(0, 2_000);
+            return [location.pathname, JSON.stringify({ link, watch, red, drawn }), text]; }"""
         parts = [*self.page.evaluate(script), *self.complaints]
         return "\n".join(" ".join(part.split()) for part in parts)
 

@@ -129,7 +129,7 @@ def test_out_and_in_again_changes_nothing_and_no_cell_is_a_formula(place: Config
     assert {one.name for one in all_bells(place)} == {name.strip() for name in names}
     out = tmp_path / "out.csv"
     code, said, _ = bellgate("bells", "export", out, "-c", place.path)
-    assert code == 0 and "9 bells" in said and stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert code == 0 and "out.csv: 9" in said and stat.S_IMODE(out.stat().st_mode) == 0o600
     table = list(csv.reader(io.StringIO(out.read_text(encoding="utf-8-sig"), newline="")))
     assert not [cell for row in table for cell in row if cell.startswith(("=", "+", "@", "＝"))]
     code, told = brought(place, tmp_path, out.read_text(encoding="utf-8"))

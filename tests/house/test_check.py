@@ -47,6 +47,32 @@ def test_pytest_is_counted_from_its_own_summary(ended, code, out, counts):
         assert outcome.last_line == out.splitlines()[-1]
 
 
+FEW = "FAILED tests/wire/test_a.py::test_one[x y] - AssertionError: a - b\n1 failed, 7 passed in 3.00s\n"
+
+
+@pytest.mark.parametrize(
+    ("again", "counts", "note"),
+    [
+        ((0, "1 passed in 0.50s\n"), (8, 0), "passed only when they ran alone: tests/wire/test_a.py::test_one[x y]"),
+        ((1, "FAILED tests/wire/test_a.py::test_one[x y]\n1 failed in 0.50s\n"), (7, 1), ""),
+        ((0, "1 skipped in 0.50s\n"), (7, 1), ""),
+    ],
+)
+def test_a_test_that_passes_only_alone_is_named(check, monkeypatch, again, counts, note):
+    answers, asked = [(1, FEW), again], []
+    monkeypatch.setattr(check, "run", lambda command: asked.append(command) or answers.pop(0))
+    outcome = check.tests(None)
+    assert (outcome.passed, outcome.failed, outcome.note) == (*counts, note)
+    assert asked[1][-1] == "tests/wire/test_a.py::test_one[x y]"
+
+
+def test_many_failures_are_no_accident(check, monkeypatch):
+    many = "".join(f"FAILED tests/a.py::test_{n}\n" for n in range(6)) + "6 failed in 1.00s\n"
+    answers = [(1, many)]
+    monkeypatch.setattr(check, "run", lambda command: answers.pop(0))
+    assert check.tests(None).failed == 6 and not answers
+
+
 def test_the_lines_that_no_test_reaches_are_beside_the_verdict(ended):
     told = "42 pure modules, 3124 statements, 99.5 % reached; each at least 95 %"
     outcome = ended(0, f" 100.0 %  bellnode.pin\n{told}\n").lines()

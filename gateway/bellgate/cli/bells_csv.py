@@ -26,7 +26,7 @@ def export_bells(
     loaded = load(config)
     with open_store(loaded.store.url, loaded.data_dir) as store:
         count = bells_csv.write(store, file, now_ms())
-    say(f"{count} bells are in {file}.")
+    say(f"Bells in {file}: {count}")
 
 
 @bells_app.command("import")
@@ -56,9 +56,9 @@ def import_bells(
         for fault in plan.faults[:FAULTS_SHOWN]:
             say(fault)
         if plan.faults:
-            say(f"{len(plan.faults)} lines have a fault. Nothing was done.")
+            say(f"Lines with a fault: {len(plan.faults)}. Nothing was done.")
         else:
-            said = "are enrolled" if done else "would be enrolled"
-            say(f"{len(plan.added)} bells {said}, {plan.changed} places {'were' if done else 'would be'} put right.")
+            verb = "Done" if done else "Would be done"
+            say(f"{verb}: bells enrolled {len(plan.added)}, places put right {plan.changed}")
     if plan.faults:
         raise typer.Exit(1)

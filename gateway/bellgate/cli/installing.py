@@ -82,7 +82,7 @@ def bundle(
     if as_json:
         say_json({"out": str(out), "bells": bundles.bell_ids(made)})
     else:
-        say(f"{len(made['bells'])} bells are in {out}. Each is opened by its own QR code and by nothing else.")
+        say(f"Bells in {out}: {len(made['bells'])}. Each is opened by its own QR code and by nothing else.")
 
 
 @app.command("bundle-sync")

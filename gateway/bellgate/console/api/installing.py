@@ -140,6 +140,7 @@ def _certificates(api: APIRouter, deps: Deps, access: Access) -> None:
         principal: Annotated[Principal, Depends(access.to("install"))],
     ) -> dict[str, Any]:
         """The kit's certificate: checked, signed by the gateway and kept. The same again: what is kept already."""
+        await deps.store.read(partial(find, principal, bell_id))  # first: who may not see it learns nothing of our keys
         signer = await asyncio.to_thread(_signer, deps)
 
         def job(tx: Tx) -> tuple[dict[str, Any], bool]:
