@@ -2,9 +2,8 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
-from bellgate import boundaries, bundle
+from bellgate import bundle
 from bellgate.errors import AnsimbellError
 from bellkit import brought
 from bellkit.brought import Brought
@@ -32,8 +31,3 @@ def unlock(path: Path, qr: str, now_ms: int | None = None) -> Brought:
         raise FileError("expired", f"{path}: was made over {OLD_DAYS} days ago. Make it anew: `bellgate bundle`")
     brought.check(sealed.enrolment, str(path))
     return Brought(bell_id, sealed.file, once, {**sealed.about, "stations": bundle.stations(document)})
-
-
-def holding(stations: dict[str, Any], lat: float, lon: float) -> list[str]:
-    """The stations of the bundle in whose area this position lies."""
-    return [name for name, polygons in stations.items() if boundaries.inside(polygons, lat, lon)]

@@ -51,6 +51,8 @@ def content(certificate_id: str, made_ms: int, proved: Proved) -> dict[str, Any]
     results = [_asked(one) for one in walk.done]
     results.append(_result("link", True if hello.get("linked") else None, ""))
     results.append(_result("routing", routing.get("agree"), str(routing.get("reason", ""))))
+    if routing.get("place") is not None:
+        results.append(_result("place", routing["place"], ""))
     results.append(_judged("battery", causes, ("battery_missing", "battery_dead", "battery_low"), power.get("battery")))
     results.append(_judged("margin", causes, ("signal_weak", "signal_thin"), radio.get("rssi_dbm")))
     first = next((one for one in walk.done if one.ask.kind == "button"), None)

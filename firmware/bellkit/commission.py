@@ -32,14 +32,15 @@ POLL_S = 0.3
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the installer gave. wifi: (name, password) or None; gateway None: offline; by: who stands on the ladder;
-    folder: where certificates and this laptop's key are kept."""
+    """What the installer gave. wifi: (name, password) or None; gateway None: offline; by: who stands on the ladder, and
+    at: where, or None; folder: where certificates and this laptop's key are kept."""
 
     brought: Brought | None
     wifi: tuple[str, str] | None
     gateway: Gateway | None
     by: str
     folder: Path
+    at: findings.Position | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def commission(port: Port, wanted: Wanted, screen: Screen, walk_screen: WalkScre
         return Outcome(hello.get("bell_id"), False, causes)
     hello = linked(port, screen, LINK_S if wanted.gateway is not None else LINK_OFFLINE_S)
     with screen.step("diag") as bar:
-        found, _ = findings.gather(port, wanted.gateway, say=lambda part, done, total: bar(done, total))
+        found, _ = findings.gather(port, wanted.gateway, say=lambda part, done, total: bar(done, total), at=wanted.at)
     causes = verdict.judge(found)
     screen.verdicts(causes)
     if not verdict.fit(causes) and (wanted.gateway is not None or not _later(causes)):
@@ -144,9 +145,10 @@ def prove(port: Port, wanted: Wanted, screen: Screen, walk_screen: WalkScreen, h
     last: dict[str, Any] = {}
 
     def judge() -> tuple[str, ...]:
-        found, _ = findings.gather(port, wanted.gateway, ("inputs", "power", "radio", "journal", "faults"))
+        parts = ("inputs", "power", "radio", "journal", "faults")
+        found, _ = findings.gather(port, wanted.gateway, parts, at=wanted.at)
         if "routing" not in found and wanted.brought is not None and wanted.brought.site:
-            found["routing"] = findings.routing(wanted.brought.site.get("routing") or {})
+            found["routing"] = findings.routing(wanted.brought.site.get("routing") or {}, wanted.at)
         last.update(found)
         return walktest.against(found)
 

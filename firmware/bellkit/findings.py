@@ -5,6 +5,7 @@
 A part that the bell does not answer is left out: it was not measured, and nothing is concluded from it.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -41,10 +42,14 @@ STEPS = {
 }
 NAME_WORDS = ("common name", "(cn)", "hostname")  # of a certificate's name, in the words of the bell's TLS library
 PLAIN_WORDS = ("invalid_record", "wrong_version")  # what its TLS library says to a line of text
+# A telephone inside a building is out by some fifty metres, and an address is one point of a house (rule of thumb).
+PLACE_M = 150
+EARTH_M = 6_371_000
 FLASH_FAULTS = ("flash", "journal", "memory")
 BATTERY_FAULTS = {"battery_missing": "missing", "battery_critical": "critical", "battery_low": "low"}
 
 Findings = dict[str, Any]
+Position = tuple[float, float]  # latitude, longitude, degrees (WGS 84)
 
 
 def gather(
@@ -52,9 +57,10 @@ def gather(
     gateway: Gateway | None = None,
     parts: tuple[str, ...] = PARTS,
     say: Callable[[str, int, int], None] = lambda part, done, total: None,
+    at: Position | None = None,
 ) -> tuple[Findings, dict[str, Any]]:
-    """(findings, answers). say: (part, how many are done, of how many). Raises nothing for an ill bell: a cable that
-    fails is a finding too."""
+    """(findings, answers). say: (part, how many are done, of how many). at: where the installer stands. Raises nothing
+    for an ill bell: a cable that fails is a finding too."""
     found: Findings = {"line": {"state": "up", "noise_bytes": 0}}
     answers: dict[str, Any] = {}
     try:
@@ -77,7 +83,7 @@ def gather(
         found["line"] = {"state": error.state, "reason": str(error)}
     found["line"]["noise_bytes"] = port.noise_bytes
     if answers.get("hello"):
-        look_behind(gateway, answers, found)
+        look_behind(gateway, answers, found, at)
     return found, answers
 
 
@@ -200,7 +206,7 @@ def starts(boot: dict[str, Any], faults: dict[str, Any]) -> dict[str, Any]:
     return {"crashes": caught, "safe": boot.get("safe"), "reason": str(last.get("text") or "")}
 
 
-def look_behind(gateway: Gateway | None, answers: dict[str, Any], found: Findings) -> None:
+def look_behind(gateway: Gateway | None, answers: dict[str, Any], found: Findings, at: Position | None = None) -> None:
     """What the gateway says of itself and of this bell; without one, whether the bell hears it."""
     hello, pending = answers["hello"], answers.get("journal", {}).get("pending", 0)
     behind: dict[str, Any] = {}
@@ -212,13 +218,26 @@ def look_behind(gateway: Gateway | None, answers: dict[str, Any], found: Finding
         if behind["state"] != "down" and hello.get("bell_id"):
             try:
                 behind["bell"] = gateway.state(str(hello["bell_id"]))
-                found["routing"] = routing(gateway.routing(str(hello["bell_id"])))
+                found["routing"] = routing(gateway.routing(str(hello["bell_id"])), at)
             except GatewayError as error:
                 behind["reason"] = str(error)
     found["gateway"] = behind
 
 
-def routing(answer: dict[str, Any]) -> dict[str, Any]:
-    """agree: True, False or "unproved"."""
-    agree = answer.get("agree")
-    return {**answer, "agree": "unproved" if agree is None else agree}
+def routing(answer: dict[str, Any], at: Position | None = None) -> dict[str, Any]:
+    """agree: True, False or "unproved". place: is the bell registered where the installer stands; None: not asked, or
+    no position is registered."""
+    agree, known = answer.get("agree"), answer.get("position")
+    found = {**answer, "agree": "unproved" if agree is None else agree, "place": None}
+    if at is None or not known:
+        return found
+    away_m = round(apart_m(at, (float(known["lat"]), float(known["lon"]))))
+    reason = found.get("reason", "") if away_m <= PLACE_M else f"{away_m} m from the registered position"
+    return found | {"place": away_m <= PLACE_M, "reason": reason}
+
+
+def apart_m(one: Position, other: Position) -> float:
+    """Metres between two positions of one town: the earth is flat there."""
+    north = math.radians(one[0] - other[0])
+    east = math.radians(one[1] - other[1]) * math.cos(math.radians(one[0]))
+    return EARTH_M * math.hypot(north, east)

@@ -12,7 +12,8 @@ Findings are plain values; whatever is missing was not measured, and no row hold
     {"line": {"state", "noise_bytes"}, "file": {"state"}, "identity": {"state"}, "bell": {"enrolled", "safe"},
      "radio": {"state", "rssi_dbm", "why"}, "brokers": [{"place", "failed", "why"}], "gateway": {"state", "bell",
      "receipts"}, "inputs": {"button"}, "zones": [{"place", "state"}], "power": {"mains", "battery"}, "flash":
-     {"state"}, "memory": {"heap_bytes"}, "starts": {"crashes", "safe"}, "routing": {"agree"}, "clock": {"set"}}
+     {"state"}, "memory": {"heap_bytes"}, "starts": {"crashes", "safe"}, "routing": {"agree", "place"}, "clock":
+     {"set"}}
 """
 
 from collections.abc import Iterator, Mapping

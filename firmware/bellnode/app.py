@@ -503,8 +503,7 @@ def main(folder="."):
     except KeyboardInterrupt:
         return
     except Exception as fault:  # nothing else catches it: note it, and start again
-        board.say(starts.trace(fault))
-        record.crashed(fault)
+        board.say(record.crashed(fault))
         again = True
     if again:
         board.restart()

@@ -104,16 +104,21 @@ def report(record):
     return info
 
 
-def where(trace):
-    """ "module:line" of the innermost frame in a traceback (text, of either runtime), or "" if there is none."""
-    found = ""
+def frames(trace):
+    """["module:line"] of a traceback (text, of either runtime), the innermost last: all of it that holds no data."""
+    found = []
     for text in trace.split("\n"):
         line = text.strip()
         if line.startswith("File ") and ", line " in line:
             path, rest = line[5:].split(", line ", 1)
             module = path.strip('"').split("/")[-1].split(".")[0]
-            found = module + ":" + rest.split(",")[0].strip()
+            found.append(module + ":" + rest.split(",")[0].strip())
     return found
+
+
+def where(trace):
+    """The innermost of its frames, or "" if there is none."""
+    return (frames(trace) or [""])[-1]
 
 
 def plain(text, secrets=()):

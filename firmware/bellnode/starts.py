@@ -78,9 +78,12 @@ class Starts:
         return self._keep(life.ended(self._record))
 
     def crashed(self, fault):
-        """Note the exception that ends this run, for the next one to report."""
-        what = type(fault).__name__
-        self.stopped_by(what, life.where(trace(fault)), life.plain(str(fault), self.secrets))
+        """Note the exception that ends this run, for the next one to report. Its traceback, without a secret, on one
+        line: the text of an exception may be anything, a key too."""
+        what, text = type(fault).__name__, life.plain(str(fault), self.secrets)
+        way = life.frames(trace(fault))
+        self.stopped_by(what, (way or [""])[-1], text)
+        return f"Traceback: {' '.join(way)}  {what}: {text}"
 
     def stopped_by(self, what, where, text=""):
         """Note what ends this run: "watchdog" and the part that is stuck, for one."""

@@ -90,6 +90,11 @@ async def wrong_station(it: Bed) -> Kit:
     return await it.kit("diag", *it.online)
 
 
+@fault("enrolled", "place_differs", "the installer stands 2 km from where the bell is registered", "commission")
+async def elsewhere(it: Bed) -> Kit:
+    return await it.kit("commission", "--at", "37.5626,127.0559", *it.online)
+
+
 @fault("last", "revoked", "the bell's certificate was revoked")
 async def revoked(it: Bed) -> Kit:
     await breaks.bellgate(it, "revoke", it.bell_id)

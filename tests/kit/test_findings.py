@@ -125,3 +125,28 @@ def test_a_certificate_that_is_over_is_not_brought_to_a_bell(tmp_path: Path) -> 
     with pytest.raises(FileError) as told:
         brought.check(read, "bell.json", datetime.datetime(2051, 1, 1, tzinfo=datetime.UTC))
     assert told.value.state == "expired"
+
+
+@pytest.mark.parametrize(
+    ("at", "place"),
+    [
+        (None, None),
+        ((37.5446, 127.0559), True),
+        ((37.5455, 127.0559), True),  # 100 m north
+        ((37.5446, 127.0570), True),  # 97 m east
+        ((37.5446, 127.0580), False),  # 185 m east
+        ((37.5630, 127.0559), False),
+    ],
+)
+def test_whoever_stands_elsewhere_is_told(at: tuple[float, float] | None, place: bool | None) -> None:
+    answer = {"agree": True, "reason": "seongsu is told", "position": {"lat": 37.5446, "lon": 127.0559}}
+    found = findings.routing(answer, at)
+    assert found["place"] is place
+    causes = [one.cause for one in verdict.judge({"bell": {"enrolled": True}, "routing": found})]
+    assert causes == (["place_differs"] if place is False else [])
+    assert findings.routing({**answer, "position": None}, at)["place"] is None
+
+
+def test_metres_are_metres() -> None:
+    assert findings.apart_m((37.0, 127.0), (38.0, 127.0)) == pytest.approx(111_195, rel=1e-3)
+    assert findings.apart_m((37.5, 127.0), (37.5, 127.01)) == pytest.approx(882, rel=5e-3)

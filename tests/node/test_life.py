@@ -67,6 +67,8 @@ def test_the_place_of_a_fault_is_its_innermost_frame():
     cpython += '  File "/x/y/ring.py", line 7, in <module>\n'
     assert life.where(cpython + "    raise x\nValueError: File a, line b\n") == "ring:7"
     assert life.where("") == ""
+    assert life.frames(micropython) == ["app:9", "link:120"]
+    assert life.frames("") == []
 
 
 def test_no_secret_leaves_in_a_report():

@@ -99,6 +99,34 @@ def test_a_crash_is_reported_once_by_the_next_start(tmp_path):
         assert len({(e["boot"], e["seq"]) for e in gateway.events("fault")}) == 1
 
 
+def test_no_key_gets_into_a_crash_dump(tmp_path):
+    """The worst of exceptions: its text is the whole enrolment file."""
+    with a_world(tmp_path) as world:
+        lamp = tmp_path / "packages/neopixel.py"
+        whole = lamp.resolve()
+        lamp.unlink()
+        lamp.write_text(
+            "class NeoPixel:\n    def __init__(self, *a):\n        raise RuntimeError(open('config.json').read())\n"
+        )
+        world.bell.start()
+        until(lambda: world.bell.process.poll() is not None, why="the crash")
+        lamp.unlink()
+        lamp.symlink_to(whole)
+        gateway = world.up()
+        fault = until(lambda: gateway.events("fault"), why="the report")[0]
+        assert fault["info"]["crash"] == "RuntimeError"
+        enrolled = json.loads((world.bell.flash / "config.json").read_text())
+        keys = [enrolled[name] for name in ("key", "key_der")]
+        left = [path for path in world.bell.flash.iterdir() if path.name != "config.json"]
+        assert {"boot.a", "journal.flash"} <= {path.name for path in left}
+        for said in (
+            world.bell.uart(),
+            json.dumps(gateway.events()),
+            *(path.read_bytes().decode("latin-1") for path in left),
+        ):
+            assert not [key for key in keys for at in range(0, len(key) - 12, 4) if key[at : at + 12] in said]
+
+
 def test_a_lamp_that_fails_stops_no_alarm(tmp_path):
     with a_world(tmp_path) as world:
         lamp = tmp_path / "packages/neopixel.py"

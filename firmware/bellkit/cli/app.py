@@ -1,6 +1,7 @@
 """The program, the options that several commands share, and how an error is told: in words, never as a traceback."""
 
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -41,6 +42,10 @@ GatewayOption = Annotated[
 TokenOption = Annotated[
     Path | None,
     typer.Option("--token-file", help="File with a token of the role installer (without: BELLKIT_TOKEN)."),
+]
+AtOption = Annotated[
+    str | None,
+    typer.Option("--at", help="Where you stand, LATITUDE,LONGITUDE, as your telephone says: is it the bell's place?"),
 ]
 QrOption = Annotated[
     str | None, typer.Option("--qr", envvar="BELLKIT_QR", help="The text of the bell's QR code, as a scanner types it.")
@@ -137,3 +142,16 @@ def main() -> None:
     except BrokenPipeError:  # `bellkit log | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def position_of(at: str | None) -> tuple[float, float] | None:
+    """(latitude, longitude) of --at."""
+    if at is None:
+        return None
+    try:
+        lat, lon = (float(part) for part in at.split(","))
+    except ValueError:
+        lat = lon = math.nan
+    if not (abs(lat) <= 90 and abs(lon) <= 180):
+        raise typer.BadParameter("two numbers, as 37.5446,127.0559: latitude, longitude", param_hint="--at")
+    return lat, lon

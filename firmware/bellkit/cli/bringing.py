@@ -11,6 +11,7 @@ from bellkit import brought, bundles, commission, flash_tool, port, provision, v
 from bellkit.cli.app import (
     DEFAULT_FOLDER,
     UNFIT,
+    AtOption,
     BigOption,
     FolderOption,
     GatewayOption,
@@ -22,6 +23,7 @@ from bellkit.cli.app import (
     app,
     as_values,
     gateway_of,
+    position_of,
     say_json,
     screen_of,
 )
@@ -205,6 +207,7 @@ def all_in_one(
     gateway: GatewayOption = None,
     token_file: TokenOption = None,
     by: Annotated[str, typer.Option("--by", envvar="BELLKIT_BY", help="Who installs: stands on the certificate.")] = "",
+    at: AtOption = None,
     folder: FolderOption = DEFAULT_FOLDER,
     big: BigOption = False,
     as_json: JsonOption = False,
@@ -216,7 +219,7 @@ def all_in_one(
     network = None if ssid is None else (ssid, _password(password))
     with telling(screen, as_json):
         what = given(file, bundle, qr)
-        wanted = commission.Wanted(what, network, behind, by, folder.expanduser())
+        wanted = commission.Wanted(what, network, behind, by, folder.expanduser(), position_of(at))
         with port.Port(port.choose(path)) as cable:
             if big:
                 from bellkit.big import in_big  # noqa: PLC0415  (textual is slow to load)

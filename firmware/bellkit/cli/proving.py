@@ -11,6 +11,7 @@ from bellgate.errors import AnsimbellError
 from bellkit import commission, paper, port, provision
 from bellkit.cli.app import (
     DEFAULT_FOLDER,
+    AtOption,
     BigOption,
     FolderOption,
     GatewayOption,
@@ -20,6 +21,7 @@ from bellkit.cli.app import (
     TokenOption,
     app,
     gateway_of,
+    position_of,
     say_json,
     screen_of,
 )
@@ -33,6 +35,7 @@ def walktest(
     gateway: GatewayOption = None,
     token_file: TokenOption = None,
     by: Annotated[str, typer.Option("--by", envvar="BELLKIT_BY", help="Who installs: stands on the certificate.")] = "",
+    at: AtOption = None,
     folder: FolderOption = DEFAULT_FOLDER,
     big: BigOption = False,
     as_json: JsonOption = False,
@@ -40,7 +43,7 @@ def walktest(
 ) -> None:
     """Every input in turn, each press up to the console; ends in a signed certificate."""
     screen = screen_of(lang, as_json)
-    wanted = commission.Wanted(None, None, gateway_of(gateway, token_file), by, folder.expanduser())
+    wanted = commission.Wanted(None, None, gateway_of(gateway, token_file), by, folder.expanduser(), position_of(at))
     with telling(screen, as_json), port.Port(port.choose(path)) as cable:
         hello = cable.ask("hello")
         screen.hello(hello)
