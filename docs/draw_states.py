@@ -31,6 +31,7 @@ LAMP_WORDS = {
     "entry": ("a door is open: disarm", "문 열림: 해제하세요"),
     "exit": ("leave now", "지금 나가세요"),
     "reminder": ("are you all right?", "안부 확인"),
+    "not_enrolled": ("not enrolled: no alarm is raised", "등록 전: 신호가 가지 않음"),
     "identify": ("here I am", "위치 찾기"),
 }
 # What is only heard.

@@ -1,12 +1,9 @@
-"""What MicroPython runs first. An enrolled bell obeys nobody on its cable: Ctrl-C is a byte like any other.
+"""What MicroPython runs first. The cable belongs to the bell's port: Ctrl-C is a byte like any other, in a frame too.
 
-Without config.json the bell has nothing to hide, and the installer's cable works as on any board. WebREPL is off
-because nothing starts it.
+A blank bell gives MicroPython's prompt to who asks for it (`repl`, see docs/port.md); an enrolled one never. WebREPL is
+off because nothing starts it.
 """
-
-import os
 
 import micropython
 
-if "config.json" in os.listdir():
-    micropython.kbd_intr(-1)
+micropython.kbd_intr(-1)

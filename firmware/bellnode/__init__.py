@@ -27,8 +27,14 @@ Pure, no clock, no input or output: time comes in as `*_ms`, effects go out as t
     loan        what is needed seldom is loaded when it is, and gone afterwards
     life        crashes, safe mode, and when the watchdog may be fed
 
+    port        the serial port: who may ask for what, and when; port_events: what a watcher is told
+    improv      Improv Wi-Fi Serial, the device's side
+
 The edges of the world:
 
+    cable       the serial port while somebody speaks; exam: its operations; probe: one broker step by step
+    enrol       an identity comes and goes, on flash
+    blank       the bell that has none
     config      the enrolment file; brokers: its lists of brokers and networks
     staged      settings.json, and a candidate on trial
     memory      what is remembered over a restart besides the events; the journal's self-test

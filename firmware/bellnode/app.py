@@ -6,13 +6,17 @@ then send. Whatever goes wrong with flash, network or an unforeseen message, the
 
 import asyncio
 import gc
+import os
 import sys
 
 import bellwire
 from bellnode import (
     VERSION,
+    blank,
     board,
+    cable,
     config,
+    enrol,
     journal,
     memory,
     names,
@@ -50,6 +54,9 @@ class App:
     @seldom("start")
     def _begin(self, found, folder, store, loaded, record, events):
         self._stopping = False
+        self.tap = None  # the serial port, while somebody watches: called with (given, effects)
+        self.mute = False  # it wants no log
+        self._cable = None  # its task; False: there is no cable
         self.again = False  # True if the bell has to start again when run() is over
         self._journal, kept, faulty = events
         self._starts = record
@@ -109,10 +116,8 @@ class App:
 
     def log(self, text):
         """One line on the UART. Never a secret, never a reason to stop."""
-        try:
-            print(f"{self._board.now_ms()} ms  {text}")
-        except OSError:
-            pass  # nobody is attached
+        if not self.mute:
+            board.say(f"{self._board.now_ms()} ms  {text}")
 
     def stop(self):
         """End cleanly, soon."""
@@ -137,6 +142,8 @@ class App:
         except (asyncio.TimeoutError, asyncio.CancelledError):
             pass
         network.cancel()
+        if self._cable:
+            self._cable.cancel()
         self._attempt("journal", self._mirror)
         self._starts.end()
         self.log("stopped")
@@ -180,6 +187,8 @@ class App:
             self._feed(("key", key, at_ms))
         for given in self._board.power():
             self._feed(given)
+        if self._cable is None and self._board.cable_speaks():
+            self._cable = asyncio.create_task(self._serve())
 
     # --- from watch, link and wifi
 
@@ -212,6 +221,35 @@ class App:
         self.again = True
         self.stop()
 
+    # --- the serial port
+
+    @seldom("cable")
+    async def _serve(self):
+        """Whoever speaks on the cable is served, by code that is there for as long."""
+        ends = cable.Ends(
+            self._board,
+            self._network,
+            self._starts,
+            self._watch,
+            self._player,
+            self._names,
+            self._node.settings,
+            self._journal,
+            self._link,
+            self._settings,
+            self._folder,
+            lambda: self._node,
+            self._feed,
+            "",
+            self,
+        )
+        alive = True
+        try:
+            alive = await cable.serve(ends)
+        except Exception as fault:  # a bug; whoever speaks again is served again
+            self.bug("cable", fault)
+        self._cable = None if alive else False
+
     # --- what comes in
 
     def _feed(self, given):
@@ -237,6 +275,18 @@ class App:
                 self._twice(self._carry, effect)
             except Exception as fault:  # a bug; the other effects must still be carried out
                 self.bug("effect", fault)
+        if self.tap is not None:
+            self._tap(given, effects)
+
+    @seldom("cable")
+    def _tap(self, given, effects):
+        """The port watches. A bug there ends the watching, and nothing else."""
+        tap, self.tap = self.tap, None
+        try:
+            tap(given, effects)
+            self.tap = tap
+        except Exception as fault:
+            self.bug("port", fault)
 
     def _twice(self, call, *given):
         """A press must not be lost because the heap was full of rubbish at that moment."""
@@ -408,6 +458,17 @@ async def _main(*given):
 
 
 @seldom("start")
+def _wipe(folder):
+    """What a wipe over the serial port noted, before anything is read."""
+    try:
+        os.stat(folder + "/wipe.todo")
+    except OSError:
+        return
+    enrol.finish_wipe(folder, board.journal_partition())
+    board.say("wiped: this bell is blank")
+
+
+@seldom("start")
 def _events(folder):
     """(journal, records that can be sent, faulty)"""
     events = journal.events(folder, board.journal_partition())
@@ -415,20 +476,24 @@ def _events(folder):
 
 
 def main(folder="."):
-    """Run the bell whose config.json is in `folder`. Ends with status 2 and one line if it cannot be used."""
+    """Run the bell whose config.json is in `folder`, or, if it is not there or no use, a blank one."""
     if not _CPYTHON:
         gc.threshold(COLLECT_BYTES)
     keep("start")
+    _wipe(folder)
     # First, while there is room: a whole sector of the ring is read at once.
     events = _events(folder)
     gc.collect()
     try:
         found = config.read(folder + "/" + config.FILE)
-    except config.ConfigError as fault:
-        print(f"bell: {fault}")
-        sys.exit(2)
-    if not _CPYTHON:  # while there is room in one piece
-        found = config.prepared(found, tls.context(found))
+        if not _CPYTHON:  # while there is room in one piece
+            found = config.prepared(found, tls.context(found))
+    except (config.ConfigError, ValueError) as fault:  # ValueError: mbedTLS takes certificate or key for damaged
+        give_back("start")
+        if blank.run(folder, str(fault)):
+            board.restart()
+        board.prompt()
+        return
     store = (folder, found.kind, found.silent)
     loaded = staged.Staged(*store).load()
     found = config.chosen(found, loaded[0])
@@ -438,7 +503,7 @@ def main(folder="."):
     except KeyboardInterrupt:
         return
     except Exception as fault:  # nothing else catches it: note it, and start again
-        print(starts.trace(fault))
+        board.say(starts.trace(fault))
         record.crashed(fault)
         again = True
     if again:

@@ -8,6 +8,7 @@ only: nothing here has been run on an ESP32 yet.
 import asyncio
 import gc
 import os
+import select
 import sys
 import time
 
@@ -219,6 +220,102 @@ class Board:
             found.append(("battery", self._battery_mv()))
         return found
 
+    # --- for the serial port
+
+    def cable_speaks(self):
+        """True if there is a byte on the UART of the installer's cable, which the log goes to as well."""
+        # Made anew each time: kept, it would cost memory for a cable that is there once in the bell's life.
+        poll = select.poll()
+        poll.register(sys.stdin if _CPYTHON else sys.stdin.buffer, select.POLLIN)
+        return bool(poll.poll(0))
+
+    @seldom("cable")
+    def take_in(self, limit, limit_ms):
+        """At most `limit` bytes of what has come, read in `limit_ms` or a little more; None: nothing can ever come.
+
+        Without a new object for each byte: a flood would fill the heap with them.
+        """
+        data = bytearray(limit)
+        one = bytearray(1)
+        count = 0
+        begun = _ticks_ms()
+        poll = select.poll()
+        poll.register(sys.stdin if _CPYTHON else sys.stdin.buffer, select.POLLIN)
+        while count < limit and _ticks_diff(_ticks_ms(), begun) <= limit_ms:
+            ready = 0
+            for found in poll.poll(0) if _CPYTHON else poll.ipoll(0):
+                ready = found[1]
+            if not ready:
+                break
+            if _CPYTHON:
+                one = os.read(0, 1)
+            elif not sys.stdin.buffer.readinto(one):
+                one = b""
+            if not one:  # the end of a file, or a wire that was taken away
+                return None
+            data[count] = one[0]
+            count += 1
+        return bytes(data[:count])
+
+    @seldom("cable")
+    def put_out(self, data):
+        """Bytes as they are. Never a reason to stop."""
+        try:
+            sys.stdout.buffer.write(data)
+            if _CPYTHON:
+                sys.stdout.flush()
+        except OSError:
+            pass  # nobody is attached
+
+    @seldom("cable")
+    def looked(self):
+        """[(zone, value)] of every line, as it is now: 1 = made, or thousandths of the supply."""
+        found = [(zone, contact.level()) for zone, contact in self._contacts]
+        return found + [(zone, self._permille(adc)) for zone, adc in self._analogue]
+
+    @seldom("cable")
+    def shown(self):
+        """(colour of the lamp, (Hz, strobe, siren)) now."""
+        return self._rgb, self._sounding
+
+    @seldom("cable")
+    def supplied(self):
+        """(mains or None, battery in mV or None), None: not watched."""
+        return None if self._mains is None else self._mains.value() == boards.PRESSED, self._battery_mv()
+
+    @seldom("cable")
+    def boot_held(self, fitted):
+        """True while the chip's own BOOT button is pressed, which is no alarm button."""
+        import machine  # noqa: PLC0415
+
+        pins = boards.named(None if fitted is None else fitted.board, getattr(sys.implementation, "_machine", ""))
+        return machine.Pin(pins.boot, machine.Pin.IN, machine.Pin.PULL_UP).value() == boards.PRESSED
+
+    @seldom("cable")
+    def station_now(self):
+        """(on, ssid, address, rssi) of the radio, each None if it is unknown."""
+        on = ssid = address = rssi = None
+        try:
+            on = bool(self.station.active())
+            if self.network_up():
+                rssi = self.station.status("rssi")
+                ssid = self.station.config("ssid") or None
+                address = self.station.ifconfig()[0]
+        except (OSError, ValueError, RuntimeError):
+            pass  # then we do not know more
+        return on, ssid, address, rssi
+
+    @seldom("cable")
+    def scanned(self):
+        """[(dBm, ssid, secured)], the strongest first. The chip stops for two to three seconds: see docs/port.md."""
+        found = []
+        for ssid, _, _, rssi, security, _ in self.station.scan():
+            try:
+                found.append((rssi, str(ssid, "utf-8"), security != 0))
+            except ValueError:
+                pass  # a name that nobody can type
+        return sorted(found, reverse=True)
+
     def keypad(self):
         """[(key, at_ms)] pressed on the keypad since the last call. Call it every KEY_MS: see `poll_ms`."""
         return self._keypad() if self._rows else ()
@@ -340,6 +437,40 @@ def unique():
 def random(count):
     """`count` bytes of the hardware generator."""
     return os.urandom(count)
+
+
+def say(text):
+    """A line on the UART. No control character but LF goes out, so that no text can look like a frame: see `port`."""
+    if min(text.encode() + b"~") < 32:
+        text = "".join([letter if letter >= " " or letter == "\n" else "?" for letter in text])
+    try:
+        print(text)
+    except OSError:
+        pass  # nobody is attached
+
+
+@seldom("cable")
+def cause():
+    """Why the chip started last: a number of MicroPython's `machine`."""
+    import machine  # noqa: PLC0415
+
+    return machine.reset_cause()
+
+
+@seldom("cable")
+def clock_s():
+    """Seconds since 2000-01-01 of the chip's own clock, which nobody sets."""
+    seconds = int(time.time())
+    return seconds - 946684800 if time.gmtime(0)[0] == 1970 else seconds
+
+
+@seldom("cable")
+def prompt():
+    """From now on the cable is MicroPython's: Ctrl-C stops a program again."""
+    if not _CPYTHON:
+        import micropython  # noqa: PLC0415 -- CPython has none
+
+        micropython.kbd_intr(3)
 
 
 @seldom("start")

@@ -14,7 +14,8 @@ SELDOM = "wires"  # see `loan`
 
 # button, case, wall: contact to ground against the chip's pull-up. mains: low while the mains adapter delivers, from
 # an optocoupler. battery, zones: volts behind a divider (see docs/install.md). sounder: PWM. strobe, siren: high is on.
-# lamp: data line of a WS2812 ring. rows, columns: the matrix of a keypad, keys in the order of KEYS.
+# lamp: data line of a WS2812 ring. boot: the chip's own button for loading firmware, which is free once it runs.
+# rows, columns: the matrix of a keypad, keys in the order of KEYS.
 Pins = namedtuple(
     "Pins",
     (
@@ -30,16 +31,17 @@ Pins = namedtuple(
         "zones",
         "rows",
         "columns",
+        "boot",
     ),
 )
 
 BOARDS = {
     # 34 to 39 only read, and have no pull-up: the dividers and the optocoupler bring their own resistors. Column 5
     # must be high when the chip starts; an unpressed key leaves it so.
-    "esp32": Pins(4, 18, 19, 21, 22, 23, 13, 34, 35, (32, 33, 36, 39), (25, 26, 27, 14), (16, 17, 5)),
-    "esp32-s3": Pins(4, 5, 6, 7, 15, 16, 17, 18, 10, (1, 2, 8, 9), (11, 12, 13, 14), (21, 38, 47)),
+    "esp32": Pins(4, 18, 19, 21, 22, 23, 13, 34, 35, (32, 33, 36, 39), (25, 26, 27, 14), (16, 17, 5), 0),
+    "esp32-s3": Pins(4, 5, 6, 7, 15, 16, 17, 18, 10, (1, 2, 8, 9), (11, 12, 13, 14), (21, 38, 47), 0),
     # Few pins: a store bell or a pendant. No wall contact, no zones, no keypad.
-    "esp32-c3": Pins(4, 5, 6, 7, 10, 3, None, 1, 0, (), (), ()),
+    "esp32-c3": Pins(4, 5, 6, 7, 10, 3, None, 1, 0, (), (), (), 9),
 }
 DEFAULT = "esp32-s3"
 

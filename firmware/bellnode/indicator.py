@@ -33,6 +33,7 @@ DARK = (0, 0, 0)
 #     entry          orange, short blink: a door is open, disarm
 #     exit           straw, one blink in two seconds: leave now
 #     reminder       pink, slow breath: the day's sign of life is awaited
+#     not_enrolled   brown, a short flash every three seconds: blank, it raises no alarm
 #     identify       white and grey in turn: here I am, for whoever looks for this bell
 # Last what is heard, not seen: the last part of a delay, an intrusion (its lamp is its event's), short answers.
 _ROWS = """
@@ -50,6 +51,7 @@ test_stored 3cffff 081e1e 010606 010202 * * 2500:60,5000 - -
 entry ff5a1e 1e0b04 - - 100,900 - 2000:100,900 - -
 exit ffc85a 1e180b - - 200,1800 - 1500:50,1950 - -
 reminder ff50a0 1e0a14 - - 1000,2000 - 800:200,4800 - -
+not_enrolled 644628 0a0704 - - 100,2900 - - - -
 identify ffffff 282828 - - 300,300 - 2200:100,500 - -
 exit_soon - - - - * - 1500:100,400 - -
 entry_soon - - - - * - 2000:100,200 - -

@@ -81,7 +81,9 @@ def crashed(record, what, where, text):
 @seldom("memory")
 def told(record):
     """The record after its last crash has been reported."""
-    return {name: value for name, value in record.items() if name != "last"}
+    after = {name: value for name, value in record.items() if name != "last"}
+    after["told"] = record["last"]  # for who looks at the bell itself
+    return after
 
 
 def _changed(record, **changes):

@@ -9,6 +9,7 @@ from binascii import hexlify
 
 import bellwire
 from bellnode import link_state, mqtt, tls
+from bellnode.loan import seldom
 
 # 32 events of a full outbox, a heartbeat, and the PUBACKs of as many receipts. A broker that lets that many pile up is
 # not reading: the link is left.
@@ -96,6 +97,11 @@ class Link:
         """The radio is off the air: what is open is dead, and nothing is to be tried."""
         if self._session is not None:
             self._leave("the network is away")
+
+    @seldom("cable")
+    def present(self):
+        """Index of the broker in use, or None."""
+        return self._state.index if self.up else None
 
     async def stop(self):
         """Say goodbye, if anybody listens, and end."""

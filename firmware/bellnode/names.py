@@ -39,7 +39,7 @@ class Names:
         if found is not None:
             return found
         try:
-            found = await _look_up(name)
+            found = await ask_dns(name)
         except OSError:
             self._book, found = addresses.unanswered(self._book, name, self._now_ms())
             if found is None:
@@ -69,7 +69,8 @@ class Names:
         self._book = addresses.ask_all(self._book)
 
 
-async def _look_up(name):
+async def ask_dns(name):
+    """The address (text, dotted) of a name. Blocks MicroPython's loop. Raises OSError."""
     if _CPYTHON:
         found = await asyncio.get_running_loop().getaddrinfo(name, None, family=socket.AF_INET)
         return found[0][-1][0]

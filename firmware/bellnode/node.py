@@ -13,6 +13,7 @@ given, a tuple:
     ("fault", name, present)      something the shell noticed came or went
     ("report", info, state)       an event "fault": how the last run ended, a fault of the firmware, an outage
     ("checked", …) ("configured", …) ("trial", …) ("trial_over", …)    see `orders`
+    ("service", ms)               the installer's cable: test mode for so long, 0 ends it
     ("tick",)                     time has passed
 
 effects, a tuple of tuples, to be carried out in this order:
@@ -265,4 +266,6 @@ def _seldom(node, given, now_ms):
         return orders.trial(node, given, now_ms)
     if kind == "trial_over":
         return orders.trial_over(node, given, now_ms)
+    if kind == "service":
+        return orders.service(node, given, now_ms)
     raise ValueError(f"a node does not take {kind!r}")

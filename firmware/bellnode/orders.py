@@ -135,6 +135,13 @@ def trial_over(node, given, now_ms):
     return _answer(node, "fault", given[1], now_ms, name="configure", result="rolled back", reason=given[2])
 
 
+@seldom("orders")
+def service(node, given, now_ms):
+    """("service", ms): who has opened the case and sits at the cable wants test mode for so long; 0 ends it."""
+    node, effects, refused = sense.test_mode(node, given[1], "service", now_ms)
+    return node, effects + ([("log", f"no test mode: {refused}")] if refused else [])
+
+
 def proved(node, boot, seq, now_ms):
     """A receipt came: if it is for the trial's own event, the settings are kept."""
     if node.trial is None or (boot, seq) != (node.boot, node.trial[1]):

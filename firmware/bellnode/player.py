@@ -1,6 +1,11 @@
 """Plays what the node wants shown and heard: states of `indicator` in time, on a board."""
 
 from bellnode import indicator
+from bellnode.loan import seldom
+
+BY_HAND_MS = 5000  # an output that an installer tries: long enough to look up from the laptop, short for the neighbours
+BY_HAND_HZ = 2000
+BY_HAND_RGB = (255, 255, 255)
 
 
 class Player:
@@ -11,9 +16,11 @@ class Player:
         self._lamp = ("idle", silent, False)
         self._voice = ("idle", False)
         self._lamp_ms = self._voice_ms = 0  # since when
+        self._by_hand = None  # (until_ms, rgb, (Hz, strobe, siren)) while an output is tried
 
     def show(self, *lamp):
         """lamp: (state, discreet, dim). A rhythm goes on where only the brightness changed."""
+        self._by_hand = None  # what the bell has to say comes before what somebody tries
         if lamp[0] != self._lamp[0]:
             self._lamp_ms = self._board.now_ms()
         self._lamp = lamp
@@ -21,6 +28,7 @@ class Player:
 
     def sound(self, *voice):
         """voice: (state, still)."""
+        self._by_hand = None
         if voice[0] != self._voice[0]:
             self._voice_ms = self._board.now_ms()
         self._voice = voice
@@ -33,6 +41,13 @@ class Player:
     def draw(self):
         """What has to be seen and heard now; ms until that changes, or None."""
         now_ms = self._board.now_ms()
+        if self._by_hand is not None:
+            until_ms, rgb, sounding = self._by_hand
+            if now_ms < until_ms:
+                self._board.lamp(rgb)
+                self._board.sound(*sounding)
+                return until_ms - now_ms
+            self._by_hand = None
         state, discreet, dim = self._lamp
         rgb, left_ms = indicator.colour(state, discreet, now_ms - self._lamp_ms, dim)
         self._board.lamp(rgb)
@@ -42,3 +57,13 @@ class Player:
         if left_ms is None or heard_ms is None:
             return heard_ms if left_ms is None else left_ms
         return min(left_ms, heard_ms)
+
+    @seldom("cable")
+    def by_hand(self, name, on):
+        """Try one output for BY_HAND_MS: "lamp", "sounder", "strobe" or "siren"; on: or end the trial."""
+        self._by_hand = None
+        if on:
+            rgb = BY_HAND_RGB if name == "lamp" else (0, 0, 0)
+            sounding = (BY_HAND_HZ if name == "sounder" else 0, int(name == "strobe"), int(name == "siren"))
+            self._by_hand = (self._board.now_ms() + BY_HAND_MS, rgb, sounding)
+        self.draw()

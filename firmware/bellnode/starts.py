@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from bellnode import life
 from bellnode.journal import TwoCopies
+from bellnode.loan import seldom
 
 _CPYTHON = sys.implementation.name == "cpython"
 
@@ -51,6 +52,17 @@ class Starts:
     def report(self):
         """`info` of the event "fault" about how the last run ended, or None."""
         return life.report(self._record)
+
+    @seldom("cable")
+    def last_crash(self):
+        """`info` of the last crash, told or not; None if there was none since the last start but one."""
+        told = self._record.get("told")
+        return life.report(self._record) or (life.report({"last": told}) if told else None)
+
+    @seldom("cable")
+    def counted(self):
+        """(starts, crashes) of this bell."""
+        return self._record["count"], self._record["crash"]
 
     def told(self):
         """The report is in the journal of events: it need not be made again."""

@@ -9,6 +9,8 @@ import select
 import socket
 import sys
 
+from bellnode.loan import seldom
+
 _CPYTHON = sys.implementation.name == "cpython"
 
 _UNDER_WAY = (115, 119)  # EINPROGRESS on Linux, on the ESP32
@@ -110,6 +112,42 @@ class Dialler:
         """It has not: the address may be old."""
         if self._address is not None:
             self._names.failed(broker.host)
+
+
+@seldom("cable")
+def usable(config):
+    """None, or why no TLS can be made of a Config's certificates and key (text)."""
+    try:
+        if _CPYTHON:
+            from bellnode import tls_cpython  # noqa: PLC0415 -- a bell has no use for it
+
+            tls_cpython.context(config)
+        else:
+            context(config)
+    except (OSError, ValueError) as fault:
+        return str(fault)
+    return None
+
+
+@seldom("cable")
+async def encrypt(plain, broker, config):
+    """(reader, writer) on a socket of `connect`, verified. Closes it if that goes wrong. The handshake ends, or fails,
+    with the first write.
+    """
+    if _CPYTHON:
+        from bellnode import tls_cpython  # noqa: PLC0415 -- a bell has no use for it
+
+        made = tls_cpython.context(config)
+        return await asyncio.open_connection(sock=plain, ssl=made, server_hostname=broker.server_name)
+    try:
+        made = config.context or context(config)
+        wrapped = made.wrap_socket(plain, server_hostname=broker.server_name, do_handshake_on_connect=False)
+    except BaseException:
+        plain.close()
+        raise
+    wrapped.setblocking(False)
+    stream = asyncio.StreamReader(wrapped)
+    return stream, stream
 
 
 def drop(writer, kindly):

@@ -8,6 +8,7 @@ import asyncio
 import gc
 
 from bellnode import life, starts
+from bellnode.loan import seldom
 
 PAUSE_S = 1  # before a task that failed begins again
 TURNS_MAX = 100  # of the main loop that failed in a row; then only a restart can help
@@ -21,7 +22,7 @@ class Watch:
         self._record = record
         self._owner = owner
         self._alive = {}  # part: last sign of life, or None while it has nothing to do
-        self._reported = []
+        self._reported = {}
         self._feed = None
         self._stuck = None
         self._steady = False
@@ -76,8 +77,13 @@ class Watch:
         self._owner.log(f"fault: {name}: {what} {where} {text}")
         self._owner.fault(name, True)
         if name not in self._reported:
-            self._reported.append(name)
-            self._owner.report({"task": name, "crash": what, "at": where, "text": text})
+            self._reported[name] = {"task": name, "crash": what, "at": where, "text": text}
+            self._owner.report(self._reported[name])
+
+    @seldom("cable")
+    def reported(self):
+        """[info] of what was caught, the first of each kind."""
+        return list(self._reported.values())
 
     async def guarded(self, task, name):
         """A background task must not end by a bug: begin it again."""

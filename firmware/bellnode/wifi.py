@@ -3,11 +3,23 @@
 import asyncio
 
 from bellnode import ladder
+from bellnode.loan import seldom
 
 JOIN_MS = 15000  # an access point answers within a few seconds; then the next network of the list
 WATCH_MS = 1000
 POLL_MS = 100
 OFF_MS = 500  # so long the radio stays off at a reset
+TRY_MS = 20000  # a network that an installer names is given so long; Improv's clients wait for 30 s
+NETWORKS_MAX = 8  # as in `brokers`
+
+# What the driver says of a try: its number, our word.
+_SAYS = {201: "not_found", 202: "password", 204: "password", 15: "password"}
+WHY = {
+    "not_found": "There is no such network here. Check its name, and that it is on 2.4 GHz.",
+    "password": "The network refuses the password. Type it again.",
+    "timeout": "The network did not let the bell in. Move nearer, or look at the access point.",
+    "radio": "The radio does not do what it is told. Restart the bell.",
+}
 
 
 class Network:
@@ -25,6 +37,7 @@ class Network:
         self._owner = owner
         self._ladder = ladder.GROUND
         self._turn = 0
+        self._trying = False  # a network that an installer named: then the list has to wait
         self.now_ms = now_ms
 
     def network_up(self):
@@ -44,6 +57,9 @@ class Network:
             self._switch_on()
         while True:
             self._owner.alive("network")
+            if self._trying:
+                await asyncio.sleep(WATCH_MS / 1000)
+                continue
             if self._networks and not self.network_up():
                 self._step("silent")
                 await self._join()
@@ -85,8 +101,53 @@ class Network:
         except (OSError, RuntimeError):
             return  # the radio is busy or dead; the next turn tries again
         end_ms = self.now_ms() + JOIN_MS
-        while not self.network_up() and self.now_ms() < end_ms:
+        while not self.network_up() and self.now_ms() < end_ms and not self._trying:
             await asyncio.sleep(POLL_MS / 1000)
+
+    @seldom("cable")
+    def networks_count(self):
+        """How many networks the bell knows."""
+        return len(self._networks)
+
+    @seldom("cable")
+    def networks_all(self):
+        """Tuple of (ssid, password)."""
+        return self._networks
+
+    @seldom("cable")
+    async def try_join(self, ssid, password):
+        """Join a network and know it from now on, before all others; None, or why not (see WHY)."""
+        self._trying = True
+        try:
+            why = await self._try_one(ssid, password)
+        finally:
+            self._trying = False
+        if why is None:
+            others = tuple([pair for pair in self._networks if pair[0] != ssid])
+            self._networks = (((ssid, password),) + others)[:NETWORKS_MAX]
+            self._turn = 0
+        return why
+
+    @seldom("cable")
+    async def _try_one(self, ssid, password):
+        station = self._station
+        if not self._switch_on():
+            return "radio"
+        try:
+            station.disconnect()
+            await asyncio.sleep(POLL_MS / 1000)  # the driver notes that the old network is gone
+            station.connect(ssid, password)
+        except (OSError, RuntimeError):
+            return "radio"
+        end_ms = self.now_ms() + TRY_MS
+        while self.now_ms() < end_ms:
+            await asyncio.sleep(POLL_MS / 1000)
+            if self.network_up():
+                return None
+            why = _SAYS.get(station.status())
+            if why is not None:
+                return why
+        return "timeout"
 
     async def _reset(self):
         lives = False

@@ -6,6 +6,7 @@ Runs unchanged on MicroPython and CPython; imports nothing of ours and nothing t
     codec     a message as canonical JSON bytes, and back
     seal      body LF tag: HMAC-SHA256 under the bell's key, the topic included
     topic     names and MQTT topics
+    frame     the frames of the serial port; not joined with the others, and imported by its own name
 
 `pack` and `unpack` join the four. Normative text: docs/protocol.md; golden bytes: tests/vectors/wire-v1.json.
 """

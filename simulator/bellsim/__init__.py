@@ -19,6 +19,7 @@ bench         a scratch installation with three bells in Seongsu-dong
 programs      the real programs as processes: gateway, mosquitto, commands
 bell          one bell: its own process, a pty as its UART, a folder as its flash
 runtime       which interpreter runs a bell, and what the bell can import
+desk          one bell with a cable that anybody can plug into; portfuzz: rubbish on that cable
 bus           through which the bells' simulated pins, lamp and radio talk to the simulator
 network       a TCP proxy between a bell and its broker: the cable that can be cut
 board/        what a bell imports as `machine`, `network`, `esp32`, `neopixel`; runs inside the bell's process

@@ -7,6 +7,7 @@ the lamp is decoded from the colours alone, with the table that the firmware its
 
 import asyncio
 import contextlib
+import json
 import os
 import time
 import tty
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bellnode import board, indicator
+from bellnode import board, boards, indicator
 from bellsim.bus import Bus
 from bellsim.network import Proxy
 from bellsim.runtime import Runtime, SimulatorError
@@ -56,6 +57,8 @@ class Bell:
         self.on_bus: Callable[[dict[str, Any], int], None] | None = None  # (line, at_ns) of a probe, see board/probe.py
         self.linked = False  # what the UART said last about the broker
         self.process: asyncio.subprocess.Process | None = None
+        self.networks: list[list[Any]] | None = None  # [ssid, password, dBm] of what is there at a start; None: any
+        self.restarts = False  # a chip that resets itself starts again; else only who watches can do it
         self.interpreter = runtime  # this, packages and code count from the next power_on
         self.code = code
         self.packages = packages
@@ -64,6 +67,7 @@ class Bell:
         self._master: int | None = None
         self._rest = b""
         self._changed = asyncio.Event()
+        self._minder: asyncio.Task[None] | None = None
 
     @property
     def runtime(self) -> str | None:
@@ -86,6 +90,8 @@ class Bell:
             "BELLSIM_BUS": self._bus.address,
             "BELLSIM_BELL": self.bell_id,
         }
+        if self.networks is not None:
+            environment["BELLSIM_NETWORKS"] = json.dumps(self.networks)
         try:
             self.process = await asyncio.create_subprocess_exec(
                 *self.interpreter.command(self.code, self.packages),
@@ -113,8 +119,22 @@ class Bell:
             await self.power_cut()
             raise SimulatorError(f"bell {self.bell_id} did not start within {deadline_s:g} s; its UART says:\n{said}")
 
+        if self.restarts:
+            self._minder = asyncio.ensure_future(self._start_again())
+
+    async def _start_again(self) -> None:
+        """machine.reset(): the program ends by itself, and begins from its beginning. The cable stays where it is."""
+        process = self.process
+        if process is not None and await process.wait() == 0:
+            self._minder = None
+            await self.power_cut()
+            await self.power_on()
+
     async def power_cut(self) -> None:
         """SIGKILL: the interpreter gets no chance to say or write anything."""
+        if self._minder is not None:
+            self._minder.cancel()
+            self._minder = None
         if self.process is not None and self.process.returncode is None:
             if self.proxy is not None:
                 self.proxy.vanish()
@@ -173,6 +193,15 @@ class Bell:
         except ConnectionError as error:
             raise ConnectionError(f"bell {self.bell_id}: {error}. Its UART says last:\n{self.last_words()}") from None
 
+    def air(self, networks: list[list[Any]]) -> None:
+        """Which Wi-Fi networks there are from now on: [ssid, password, dBm]; "" is an open one."""
+        self.networks = networks
+        self.tell({"networks": networks})
+
+    def boot_button(self, held: bool) -> None:
+        """Press the chip's own BOOT button, inside the case; or let it go."""
+        self.tell({"pin": boards.BOARDS[boards.DEFAULT].boot, "level": boards.PRESSED if held else 1 - boards.PRESSED})
+
     def radio(self, rssi_dbm: int) -> None:
         """How strong the access point is at the bell from now on."""
         self._plug.send({"rssi": rssi_dbm})
@@ -211,11 +240,15 @@ class Bell:
                     f" Its UART says last:\n{self.last_words()}"
                 ) from None
 
-    def write_uart(self, data: bytes) -> None:
-        """Bytes to the bell's UART, as an installer's cable would send them."""
+    def write_uart(self, data: bytes) -> int:
+        """Bytes to the bell's UART, as an installer's cable would send them; how many it took. Raises ConnectionError
+        without power."""
         if self._master is None:
             raise ConnectionError("this bell has no power")
-        os.write(self._master, data)
+        try:
+            return os.write(self._master, data)
+        except BlockingIOError:
+            return 0  # the bell reads no faster
 
     def last_words(self, lines: int = 8) -> str:
         """The newest lines of the UART."""

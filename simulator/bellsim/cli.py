@@ -118,6 +118,39 @@ def heap(
 
 
 @app.command()
+def bell(
+    flash: Annotated[
+        Path | None, typer.Option(help="A folder as its flash, kept; without: an empty one, for a blank bell.")
+    ] = None,
+    network: Annotated[
+        list[str] | None, typer.Option(help="A Wi-Fi network that there is, as NAME:PASSWORD:DBM; without: any.")
+    ] = None,
+    runtime: RuntimeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One bell on a desk: prints the path of its cable, for bellkit. Standard input takes what a person does to it."""
+    from bellsim.desk import alone  # noqa: PLC0415
+
+    _run(alone(flash, network or [], runtime, as_json))
+
+
+@app.command("port-fuzz")
+def port_fuzz(
+    random_bytes: Annotated[int, typer.Option(min=0, max=100_000_000)] = 1_000_000,
+    frames: Annotated[int, typer.Option(min=0, max=1_000_000, help="Good frames that were changed.")] = 10_000,
+    presses: Annotated[int, typer.Option(min=2, max=1_000)] = 20,
+    seed: Annotated[int, typer.Option(help="The same seed sends the same bytes.")] = 1,
+    as_json: JsonOption = False,
+    broker: BrokerOption = "embedded",
+    runtime: RuntimeOption = None,
+) -> None:
+    """Rubbish on the installer's cable: presses still get through, and no secret comes out."""
+    from bellsim.portfuzz import measure  # noqa: PLC0415
+
+    _measured(lambda say: measure(random_bytes, frames, presses, seed, broker, runtime, say), as_json)
+
+
+@app.command()
 def fleet(
     bells: Annotated[int, typer.Option(min=1, max=5_000, help="How many.")] = 100,
     as_json: JsonOption = False,

@@ -15,13 +15,18 @@ PACKAGES = {
 # The shell carries out what the pure modules decide; only here does the bell touch time, files and the network.
 SHELL = {
     "app",
+    "blank",
     "board",
+    "cable",
     "config",
+    "enrol",
+    "exam",
     "flash",
     "journal",
     "link",
     "names",
     "memory",
+    "probe",
     "staged",
     "starts",
     "tls",

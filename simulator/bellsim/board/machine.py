@@ -11,6 +11,7 @@ interpreter, and here each name lies in the heap that the firmware has to share.
                          {"adc": 10, "mv": 2000}         the volts at an analogue pin
                          {"join": [11, 21], "looks": 3}  a key: two pins are joined until the bell has looked so often,
                                                          then parted for as many looks; {"parted": [11, 21]} answers
+                         {"networks": [["Shop", "password", -61]]}   the Wi-Fi networks that there are, and no other
     bell to simulator    {"hello": "b-1", "runtime": "micropython"}  {"lamp": [[0, 255, 0], …]}  {"pin": 2, "level": 1}
                          {"pin": 6, "hz": 2700}          a square wave, 0 when it stops
 """
@@ -110,7 +111,7 @@ class Bus:
         self.rssi = said.get("rssi", self.rssi)
         self.wifi = said.get("wifi", self.wifi)
         self.radio = said.get("radio", self.radio)
-        if "adc" in said or "join" in said:
+        if "adc" in said or "join" in said or "networks" in said:
             rare().hear(said)
         if "pin" in said:
             self.levels[said["pin"]] = said["level"]

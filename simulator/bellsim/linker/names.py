@@ -12,8 +12,8 @@ from bellsim.linker.tree import called, defines
 _BOARD = """
 ADC AP_IF ATTN_11DB HEAP_DATA IN IRQ_FALLING IRQ_RISING NeoPixel OPEN_DRAIN OUT PM_NONE PULL_DOWN PULL_UP PWM
 Partition Pin STA_IF TYPE_APP TYPE_DATA WDT WDT_RESET WLAN active atten block_size bpp config connect disconnect
-duty_u16 erase feed fill find freq handler idf_heap_info info ioctl irq isconnected label mode on_quit pull read_uv
-readblocks reset reset_cause scan status subtype timeout timing trigger type unique_id value write writeblocks
+duty_u16 erase feed fill find freq handler idf_heap_info ifconfig info ioctl irq isconnected label mode on_quit pull
+read_uv readblocks reset reset_cause scan status subtype timeout timing trigger type unique_id value write writeblocks
 """
 BOARD = frozenset(_BOARD.split())
 BUILTIN = frozenset(dir(builtins)) | {"const"}
@@ -101,7 +101,8 @@ class Names:
             for statement in module.statements():
                 for node in ast.walk(statement):
                     if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in fields:
-                        texts.add(node.value)
+                        if not module.plain:
+                            texts.add(node.value)
                     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                         defined.add(node.value)
                     elif isinstance(node, ast.ClassDef):

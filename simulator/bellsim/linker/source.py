@@ -29,6 +29,7 @@ class Module:
     name: str
     body: list[ast.stmt]
     group: str = ""  # of all of it: see `bellnode.loan`
+    plain: bool = False  # its texts are data: none of them names a member
     aliases: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     foreign: dict[str, ast.stmt] = field(default_factory=dict)
     defs: dict[str, list[ast.stmt]] = field(default_factory=dict)
@@ -56,6 +57,8 @@ def prepare(module: Module, modules: Mapping[str, Module]) -> None:
             _import(module, statement, modules)
         elif defines(statement) == ["SELDOM"] and isinstance(statement, ast.Assign):
             module.group = ast.literal_eval(statement.value)
+        elif defines(statement) == ["TEXTS_ARE_DATA"]:
+            module.plain = True
         else:
             body.append(statement)
     module.body = without_text(body)
