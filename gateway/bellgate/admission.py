@@ -1,4 +1,4 @@
-"""Who may speak: a bell is admitted (key, certificate, row, enrolment file), or its right is taken away.
+"""Who may speak: a bell is admitted (key, certificate, row, enrolment file, QR code). What follows is in `lifetime`.
 
 Runs in the command line, mostly while the gateway runs in another process: the gateway sees the new revision in the
 database within a second and tells the broker.
@@ -8,8 +8,11 @@ import base64
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-from bellgate import clock, enrolment, pki
+from bellgate import enrolment, pki
+from bellgate import qr as qr_code
 from bellgate.config import Config
 from bellgate.config_values import is_address
 from bellgate.enrolment import BrokerAddress, Enrolment
@@ -51,71 +54,114 @@ def open_authority(config: Config) -> pki.Authority:
     return authority
 
 
+class Files:
+    """New files that count only if the transaction that belongs to them does. Use as a context around `write_now`."""
+
+    def __init__(self, out: Path | None, qr: Path | None = None) -> None:
+        """out: of enrolment files, qr: of QR codes; None: of none. A folder means BELL_ID.json (BELL_ID.svg) in it."""
+        self._out, self._qr = out, qr
+        self._written: list[Path] = []
+
+    def enrolment(self, made: Enrolment) -> None:
+        """The enrolment file, and the QR code of its secret. Raises EnrolmentError."""
+        out, qr = self._out, self._qr
+        if out is not None:
+            path = out / f"{made.bell_id}.json" if out.is_dir() else out
+            enrolment.write(made, path)
+            self._written.append(path)
+        if qr is not None:
+            path = qr / f"{made.bell_id}.svg" if qr.is_dir() else qr
+            assert made.once_bytes is not None  # as `issue` makes it
+            qr_code.write(made.bell_id, made.once_bytes, path)
+            self._written.append(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            for path in self._written:  # the row did not come to be: a file without it would look like a working bell
+                path.unlink(missing_ok=True)
+
+
 def enrol(
-    store: Store, config: Config, authority: pki.Authority, new: NewBell, out: Path | None, now_ms: int
+    store: Store,
+    config: Config,
+    authority: pki.Authority,
+    new: NewBell,
+    out: Path | None,
+    now_ms: int,
+    qr: Path | None = None,
 ) -> Enrolment:
     """Admit a bell and write its enrolment file to `out` (None: nowhere, the caller does something with it).
 
     File and row come together or not at all. Raises EnrolmentError saying what to change.
     """
-    _check(new)
-    written: list[Path] = []
+    with Files(out, qr) as files:
+        return store.write_now(lambda tx: admit(tx, config, authority, new, files, now_ms))
 
-    def job(tx: Tx) -> Enrolment:
-        bell_id = new.bell_id or bells.new_id(tx)
-        issued = authority.issue_client(bell_id)
-        key = secrets.token_bytes(enrolment.KEY_BYTES)
-        bells.add(
-            tx,
-            bells.Bell(
-                bell_id=bell_id,
-                site=new.site,
-                kind=new.kind,
-                name=new.name.strip(),
-                address=new.address.strip(),
-                lat=new.lat,
-                lon=new.lon,
-                key=key,
-                key_number=0,
-                fingerprint=issued.fingerprint,
-                state=bells.ACTIVE,
-                enrolled_ms=now_ms,
-            ),
-        )
-        made = Enrolment(
-            v=1,
-            bell_id=bell_id,
+
+def admit(
+    tx: Tx,
+    config: Config,
+    authority: pki.Authority,
+    new: NewBell,
+    files: Files,
+    now_ms: int,
+    replaces: str | None = None,
+) -> Enrolment:
+    """`enrol` inside a transaction. replaces: the identity whose place it takes. Raises EnrolmentError."""
+    check(new)
+    bell_id = new.bell_id or bells.new_id(tx)
+    made, issued = issue(config, authority, bell_id, new.site, new.kind)
+    insert(tx, new, made, issued, now_ms, replaces)
+    files.enrolment(made)
+    return made
+
+
+def insert(tx: Tx, new: NewBell, made: Enrolment, issued: pki.Issued, now_ms: int, replaces: str | None = None) -> None:
+    """The row of a bell whose secrets were made, and that in the record. Raises EnrolmentError, RecordError."""
+    bells.add(
+        tx,
+        bells.Bell(
+            bell_id=made.bell_id,
             site=new.site,
             kind=new.kind,
-            key=_text(key),
-            ca_der=_text(authority.ca_der),
-            cert_der=_text(issued.cert_der),
-            key_der=_text(issued.key_der),
-            brokers=addresses(config),
-        )
-        audit.demand(tx, now_ms, None, BY, "enrolled", {"bell_id": bell_id, "site": new.site})
-        if out is not None:
-            path = out / f"{bell_id}.json" if out.is_dir() else out
-            enrolment.write(made, path)
-            written.append(path)
-        return made
-
-    try:
-        return store.write_now(job)
-    except Exception:
-        for path in written:  # the row did not come to be: a file without it would look like a working bell
-            path.unlink(missing_ok=True)
-        raise
+            name=new.name.strip(),
+            address=new.address.strip(),
+            lat=new.lat,
+            lon=new.lon,
+            key=made.key_bytes,
+            key_number=0,
+            fingerprint=issued.fingerprint,
+            state=bells.ACTIVE,
+            enrolled_ms=now_ms,
+            once_sha256=made.once_sha256,
+            replaces=replaces,
+        ),
+    )
+    detail: dict[str, str | int | bool | None] = {"bell_id": made.bell_id, "site": new.site}
+    audit.demand(tx, now_ms, None, BY, "enrolled", detail | ({"replaces": replaces} if replaces else {}))
 
 
-def revoke(store: Store, bell_id: str) -> None:
-    """Take a bell's right to speak away: the gateway refuses it at once, the broker within seconds."""
-
-    def job(tx: Tx) -> None:
-        bells.set_state(tx, bell_id, bells.REVOKED)
-        audit.demand(tx, clock.now_ms(), None, BY, "revoked", {"bell_id": bell_id})
-
-    store.write_now(job)
+def issue(config: Config, authority: pki.Authority, bell_id: str, site: str, kind: str) -> tuple[Enrolment, pki.Issued]:
+    """New secrets for a bell: sealing key, certificate with its key, one-time secret."""
+    issued = authority.issue_client(bell_id)
+    made = Enrolment(
+        v=1,
+        bell_id=bell_id,
+        site=site,
+        kind=kind,
+        key=_text(secrets.token_bytes(enrolment.KEY_BYTES)),
+        ca_der=_text(authority.ca_der),
+        cert_der=_text(issued.cert_der),
+        key_der=_text(issued.key_der),
+        brokers=addresses(config),
+        once=_text(secrets.token_bytes(enrolment.ONCE_BYTES)),
+    )
+    return made, issued
 
 
 def addresses(config: Config) -> list[BrokerAddress]:
@@ -132,7 +178,8 @@ def addresses(config: Config) -> list[BrokerAddress]:
     ]
 
 
-def _check(new: NewBell) -> None:
+def check(new: NewBell) -> None:
+    """Raises EnrolmentError for what may not be stated so."""
     for what, value in (("--site", new.site), ("--bell-id", new.bell_id)):
         if value is not None and not valid_name(value):
             raise EnrolmentError(

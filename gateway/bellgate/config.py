@@ -159,6 +159,11 @@ class Config(BaseModel):
         """The PMTiles file with streets for the map; a relative one counts from gateway.toml's folder."""
         return None if self.console.tiles is None else (self.path.parent / self.console.tiles).resolve()
 
+    @property
+    def page_origin(self) -> str:
+        """Where a browser finds the pages, as far as it was stated."""
+        return self.console.origin or f"http://{self.console.listen}"
+
     def roster(self) -> Roster:
         """Who is told when: the [[policy]] sections, or everyone every minute."""
         return self._policies().roster()

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from bellgate import boundaries
+from bellgate.boundaries import Area
 from bellgate.config_values import Name, Section
 from bellgate.core.signal import MEANINGS
 from bellgate.duty import DAY_MIN, Calendar, minutes
@@ -78,6 +80,11 @@ def _alarm(text: str) -> str:
     return text
 
 
+def _area(text: str) -> str:
+    boundaries.named(text)
+    return text
+
+
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday"]
 EVERY_DAY: list[Day] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday"]
 Date = Annotated[str, AfterValidator(_day)]
@@ -119,11 +126,17 @@ class PersonSection(Section):
 
 
 class StationSection(Section):
-    """[[station]]: a place or a team. targets: reached at any hour; its shifts add whoever is on duty."""
+    """[[station]]: a place or a team. targets: reached at any hour; its shifts add whoever is on duty. area: the
+    districts and dongs that it covers, by code or name."""
 
     name: Name
     role: Role | None = None
     targets: list[str] = Field(default=[])
+    area: list[Annotated[str, AfterValidator(_area)]] = Field(default=[])
+
+    def areas(self) -> list[Area]:
+        """The outlines of its area."""
+        return [boundaries.named(text) for text in self.area]
 
 
 class ShiftSection(Section):

@@ -234,6 +234,7 @@ class Housekeeping:
             ("deliveries", keep.deliveries_days, retention.deliveries),
             ("troubles", keep.troubles_days, retention.troubles),
             ("refusals", keep.refusals_days, retention.refusals),
+            ("places", 1, retention.places),  # of wiped bells, after the incidents that told of them
         ]
         removed: dict[str, int] = {}
         for name, days, portion in plan:

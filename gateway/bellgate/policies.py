@@ -62,6 +62,7 @@ class Policies:
             yield from self._unknown(f"person {person.name!r}", person.targets, "target")
         for station in self._stations.values():
             yield from self._unknown(f"station {station.name!r}", station.targets, "target", "person")
+            yield from self._covered_twice(station)
         for shift in self._shifts:
             yield from self._unknown("shift", [shift.station], "station")
             yield from self._unknown(f"shift of {shift.station!r}", shift.who, "target", "person")
@@ -73,6 +74,19 @@ class Policies:
                 yield from self._unknown(where, names, "target", "person", "station")
             if not self._steps(policy):
                 yield f"{where}: has no steps, and no station has a role. Write [[policy.step]], or give a role"
+
+    def _covered_twice(self, station: StationSection) -> Iterator[str]:
+        """An area of two stations: nobody could say in which one a bell there has to ring."""
+        mine = {area.code: area.full_name for area in station.areas()}
+        for other in self._stations.values():
+            if other.name == station.name:
+                return  # each pair once
+            for area in other.areas():
+                if area.code in mine:
+                    yield (
+                        f"stations {other.name!r} and {station.name!r} both have the area {area.full_name!r}: "
+                        "give it to one of them"
+                    )
 
     def uncovered(self) -> Iterator[str]:
         """Each policy with an hour in which it reaches nobody, with that hour."""

@@ -99,6 +99,8 @@ class Gateway:
         self._canary = canary = Canary(config.gateway.id)
         self._engine = engine = Engine(store, self._clock, open_targets(config, store, self._clock))
         client_id, listening = await store.write(partial(_client, config.gateway.id))
+        # A mosquitto that knows us by our certificate; on loopback without TLS it knows nobody.
+        expels = self._broker is None and config.mqtt.tls
         self._session = session = Session(
             config.mqtt.address,
             f"gateway-{config.gateway.id}-{client_id}",
@@ -107,6 +109,7 @@ class Gateway:
             client_context(authority) if config.mqtt.tls else None,
             None if listening is None else int(listening),
             self._read_over,
+            control=expels,
         )
         self._pipeline = pipeline = Pipeline(
             store, config, self._clock, session.publish, hub.publish, engine.wake, canary.keep
@@ -118,7 +121,7 @@ class Gateway:
         session.start()
         stack.push_async_callback(asyncio.to_thread, session.stop)
 
-        watch = BrokerWatch(store, pipeline, self._broker, session, self._clock, revision)
+        watch = BrokerWatch(store, pipeline, self._broker, session, self._clock, revision, expels)
         pipeline.know(await store.read(bells.all_bells))
         self._housekeeping = housekeeping = Housekeeping(store, pipeline, config, self._clock, authority, watch.shelter)
         collector = GatewayCollector(store, pipeline, engine, session, canary, watch.counts, self.health, housekeeping)

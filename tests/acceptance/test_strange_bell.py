@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from pathlib import Path
 
 import pytest
@@ -180,22 +181,51 @@ def test_certificate_of_another_installation_is_refused(gateway, tmp_path):
 
 
 def test_revoked_bell_is_cut_off(gateway):
-    bell = a_bell(gateway)
-    with bell:
+    """While it is connected, within seconds, by the broker itself; and the gateway takes nothing of it at once."""
+    bell, other = a_bell(gateway), a_bell(gateway)
+    cuts_off = gateway.tls
+    with bell, other:
         number = bell.press()
         bell.wait_stage(number, "stored")
+        began = time.monotonic()
         bellgate_here("revoke", "-c", gateway.config, bell.bell_id)
-        if gateway.broker == "embedded":
+        if cuts_off:
             bell.wait(lambda: bell.disconnects, "disconnection")
-        else:  # this broker knows certificates, not the list of bells: the gateway refuses
+            print(f"{gateway.broker}: cut off {time.monotonic() - began:.2f} s after `bellgate revoke` began")
+            assert time.monotonic() - began < 10
+        else:  # without certificates a broker knows nobody: the gateway refuses
             before = gateway.metric('ansimbell_refused_total{reason="revoked"}')
             bell.press()
             eventually(lambda: gateway.metric('ansimbell_refused_total{reason="revoked"}') > before, "it is counted")
-    if gateway.broker == "embedded":
-        with pytest.raises(Refused):
-            StrangeBell(gateway.folder / f"{bell.bell_id}.json", gateway.folder).connect()
+        other.wait_stage(other.press(), "stored")
+        assert not other.disconnects
     assert [one["signals"] for one in gateway.incidents(bell.bell_id)] == [1]
     assert bell.stages(2) == []
+
+
+@WITH_CERTIFICATES
+def test_a_revoked_certificate_is_good_for_nothing(gateway):
+    with a_bell(gateway) as other:
+        bell = a_bell(gateway)
+        with bell:
+            bellgate_here("revoke", "-c", gateway.config, bell.bell_id)
+            bell.wait(lambda: bell.disconnects, "disconnection")
+        again = StrangeBell(gateway.folder / f"{bell.bell_id}.json", gateway.folder)
+        if gateway.broker == "embedded":
+            with pytest.raises(Refused):
+                again.connect()
+            return
+        again.client.connect(*again.address)  # this broker still opens the connection, and lets nothing through
+        again.client.loop_start()
+        again.wait(lambda: again._connected == "Success", "CONNACK")
+        before = gateway.metric('ansimbell_refused_total{reason="revoked"}')
+        again.press()
+        again.wait(lambda: not again._subscribed, "refused subscription")
+        other.wait_stage(other.press(), "stored")
+        assert gateway.metric('ansimbell_refused_total{reason="revoked"}') == before, "the gateway never heard of it"
+        again.close()
+    kinds = [one["kind"] for one in gateway.api("GET", "troubles")["items"]]
+    assert "revoked_connected" not in kinds
 
 
 def test_no_bell_takes_the_gateways_session(gateway):

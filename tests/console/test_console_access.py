@@ -5,6 +5,7 @@ import itertools
 import pytest
 from argon2 import PasswordHasher
 from desk import PASSWORD, Desk, csrf_of
+from test_installing import certificate
 
 from bellgate.console.access import MAY
 from bellgate.console.hashing import WAITING_MAX as CHECKS_WAITING_MAX
@@ -36,6 +37,15 @@ PATHS = {
     ("GET", "/api/v1/bells/b-7f3a/background", None): "bells",  # or "read": whoever has that has this, too
     ("POST", "/api/v1/bells/b-7f3a/place", "place"): "change_bells",
     ("POST", "/api/v1/bells/b-7f3a/owners", "owners"): "people",
+    ("GET", "/api/v1/bells/b-7f3a/routing", None): "bells",
+    ("GET", "/api/v1/bells/b-7f3a/walk", None): "bells",
+    ("POST", "/api/v1/bells/b-7f3a/walk/presented", "press"): "install",
+    ("POST", "/api/v1/bells/b-7f3a/portcode", "nonce"): "install",
+    ("GET", "/api/v1/bells/b-7f3a/commissioning", None): "bells",
+    ("POST", "/api/v1/bells/b-7f3a/commissioning", "certificate"): "install",
+    ("GET", f"/api/v1/bells/b-7f3a/commissioning/{'0' * 32}", None): "bells",
+    ("GET", f"/api/v1/bells/b-7f3a/commissioning/{'0' * 32}/page", None): "bells",
+    ("GET", f"/api/v1/bells/b-7f3a/commissioning/{'0' * 32}/pdf", None): "bells",
     ("GET", "/api/v1/my/bells", None): "own",
     ("GET", "/api/v1/map", None): "bells",
     ("GET", "/api/v1/troubles", None): "troubles",
@@ -76,6 +86,9 @@ BODIES = {
     "text": COMMAND | {"text": "문 앞에 개가 있음"},
     "place": {"seen": "0" * 16, "name": "성수 편의점", "address": "서울 성동구 아차산로 1"},
     "owners": {"seen": [], "owners": []},
+    "press": {"boot": "622d376633610000", "seq": 2, "console": "bellkit"},
+    "nonce": {"op": "wipe", "nonce": "0" * 32},
+    "certificate": certificate(id="0" * 32),
     "presented": {"console": "page-1", "up_to_signal": 1, "sounding": True},
     "console": {"console": "page-1"},
     "heard": DESK | {"heard": True, "proof": PROOF},
@@ -94,7 +107,7 @@ def test_every_role_stands_in_the_table():
 def test_every_path_of_the_api_is_tried_here(desk: Desk):
     told = desk.get("/api/v1/openapi.json").json()["paths"]
     listed = {
-        (method.upper(), path.replace("{incident_id}", "1").replace("{bell_id}", "b-7f3a"))
+        (method.upper(), path.format(incident_id="1", bell_id="b-7f3a", certificate_id="0" * 32))
         for path, at in told.items()
         for method in at
     }
@@ -104,9 +117,15 @@ def test_every_path_of_the_api_is_tried_here(desk: Desk):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_may_what_the_table_says_and_nothing_else(desk: Desk, role: str):
-    desk.press(desk.enrol())
+    bell = desk.enrol()
+    desk.press(bell)
+    desk.press(bell, "test")
     desk.operator("박하나")
     Authority.create(desk.config.data_dir / "pki", "seongsu-1")
+    posted = desk.post(
+        "/api/v1/bells/b-7f3a/commissioning", BODIES["certificate"], desk.token("administrator", "first")
+    )
+    assert posted.status_code == 201
     token = desk.token(role)
     for (method, path, body), right in PATHS.items():
         answer = desk.ask(method, path, token, json=BODIES[body])

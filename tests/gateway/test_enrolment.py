@@ -36,7 +36,7 @@ def test_file_has_exactly_the_contracts_shape(place, tmp_path):
     config, store, authority = place
     returned = enrol(place, BELL, tmp_path / "bell.json")
     content = json.loads((tmp_path / "bell.json").read_text(encoding="utf-8"))
-    assert list(content) == ["v", "bell_id", "site", "kind", "key", "ca_der", "cert_der", "key_der", "brokers"]
+    assert list(content) == ["v", "bell_id", "site", "kind", "key", "ca_der", "cert_der", "key_der", "brokers", "once"]
     port = config.mqtt.advertised[0][1]
     assert content["brokers"] == [{"host": "127.0.0.1", "port": port, "server_name": "test-1.ansimbell.internal"}]
     assert stat.S_IMODE((tmp_path / "bell.json").stat().st_mode) == 0o600

@@ -5,6 +5,7 @@ import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
+from bellgate.broker import expel
 from bellgate.config import Config
 from bellgate.config_values import is_loopback, is_unspecified, split_host_port
 from bellgate.errors import BrokerError
@@ -39,6 +40,16 @@ persistence true
 persistence_location {folder}/data/
 """
 
+_PLUGIN = """
+# Ends the connection of a revoked bell within a second: the gateway enters it there. For the others acl_file counts.
+plugin {plugin}
+plugin_opt_config_file {folder}/data/{revoked}
+"""
+PLUGIN = "mosquitto_dynamic_security.so"
+# Where Debian, others and macOS put it; Debian's folder has the machine's name in it.
+_PLUGIN_PLACES = ("/usr/lib/*-linux-*", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/opt/homebrew/lib")
+_REVOKED = "revoked.json"
+
 # %u is the certificate's common name: the bell_id. A bell reaches its own topics and no other.
 _ACL = """\
 user {gateway}
@@ -46,6 +57,7 @@ topic read bells/+/+/up
 topic read bells/+/+/status
 topic write bells/+/+/down
 topic readwrite bells/+/canary/up
+topic readwrite {control}/#
 
 pattern write bells/+/%u/up
 pattern write bells/+/%u/status
@@ -55,10 +67,11 @@ pattern read bells/+/%u/down
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """conf: the settings file. url: what [mqtt] broker says from now on."""
+    """conf: the settings file. url: what [mqtt] broker says from now on. cuts_off: revoked bells are cut off."""
 
     conf: Path
     url: str
+    cuts_off: bool
 
 
 def write(authority: Authority, config: Config, folder: Path, port: int | None) -> Written:
@@ -72,13 +85,25 @@ def write(authority: Authority, config: Config, folder: Path, port: int | None) 
         for name in ("ca.pem", "server.pem", "server.key"):
             _put(folder / name, authority.path(name).read_bytes(), 0o600 if name.endswith("key") else 0o644)
         conf = folder / "mosquitto.conf"
-        _put(conf, _CONF.format(port=chosen, host=host, folder=folder).encode(), 0o644)
-        _put(folder / "acl", _ACL.format(gateway=GATEWAY_NAME).encode(), 0o600)
+        text = _CONF.format(port=chosen, host=host, folder=folder)
+        found = plugin()
+        if found is not None:
+            text += _PLUGIN.format(plugin=found, folder=folder, revoked=_REVOKED)
+            if not (folder / "data" / _REVOKED).exists():  # who is in it stays revoked
+                _put(folder / "data" / _REVOKED, expel.settings().encode(), 0o600)
+        _put(conf, text.encode(), 0o644)
+        _put(folder / "acl", _ACL.format(gateway=GATEWAY_NAME, control=expel.CONTROL).encode(), 0o600)
         _give_to_mosquitto(folder)
     except OSError as error:
         raise BrokerError(f"{error.filename}: cannot be written ({error.strerror}). Give another --out") from None
     own_host = "localhost" if is_unspecified(host) or is_loopback(host) else host
-    return Written(conf, f"mqtts://{own_host}:{chosen}")
+    return Written(conf, f"mqtts://{own_host}:{chosen}", found is not None)
+
+
+def plugin() -> Path | None:
+    """mosquitto's plugin for dynamic security on this machine; it comes with Debian's mosquitto."""
+    found = (path / PLUGIN for place in _PLUGIN_PLACES for path in sorted(Path("/").glob(place[1:])))
+    return next((path for path in found if path.is_file()), None)
 
 
 def _put(path: Path, data: bytes, mode: int) -> None:
@@ -95,5 +120,7 @@ def _give_to_mosquitto(folder: Path) -> None:
         user = pwd.getpwnam("mosquitto")
     except KeyError:
         return
-    for name in ("data", "ca.pem", "server.pem", "server.key", "acl"):
+    for name in ("data", f"data/{_REVOKED}", "ca.pem", "server.pem", "server.key", "acl"):
+        if not (folder / name).exists():
+            continue
         os.chown(folder / name, user.pw_uid, user.pw_gid)

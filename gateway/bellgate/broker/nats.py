@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bellgate.errors import BrokerError
 from bellgate.pki import GATEWAY_NAME
-from bellgate.store.bells import ACTIVE, Bell
+from bellgate.store.bells import Bell
 
 # A bell sends 1,024 bytes at most. Larger ones up to here still reach the gateway, which refuses and counts them.
 MAX_PAYLOAD_BYTES = 65_536
@@ -119,7 +119,7 @@ mqtt {{
 
 
 def permissions(bells: Iterable[Bell]) -> str:
-    """Who may connect, and what each may say and hear. A bell that is not active is not in it."""
+    """Who may connect, and what each may say and hear. A revoked bell is not in it."""
     # Without the gateway's own subscriptions it would hear nothing; everything else goes by certificate name.
     users = [
         _user(
@@ -129,7 +129,7 @@ def permissions(bells: Iterable[Bell]) -> str:
         )
     ]
     for bell in bells:
-        if bell.state == ACTIVE:
+        if bell.speaks:
             stem = f"bells.{bell.site}.{bell.bell_id}"
             users.append(_user(bell.bell_id, [f"{stem}.up", f"{stem}.status"], [f"{stem}.down"]))
     return "authorization { users: [\n" + "\n".join(users) + "\n] }\n"

@@ -9,6 +9,7 @@ import contextlib
 import socket
 import ssl
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from paho.mqtt.client import Client, MQTTMessage, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from bellgate.broker.canary import Canary
+from bellgate.broker.expel import CONTROL, RESPONSE
 from bellgate.broker.quick_client import QuickClient
 from bellgate.clock import now_ms
 from bellgate.pipeline import Inbound
@@ -33,6 +35,8 @@ UNDER_WAY_MAX = 1_000
 # and is answered again.
 WAITING_MAX = 10_000
 RECONNECT_S = (1, 5)
+# Of a mosquitto to what it was told about revoked bells; looked at twice a second.
+ANSWERS_MAX = 1_000
 # After a reconnect the broker may repeat, for a while, what it had delivered before the break.
 REPEATS_FOR_MS = 60_000
 
@@ -61,10 +65,12 @@ class Session:
         tls: ssl.SSLContext | None,
         listening_ms: int | None,
         read_over: Callable[[], None] = lambda: None,
+        control: bool = False,
     ) -> None:
         """address: (host, port). client_id: secret, because whoever connects with it takes the session over.
         take: called for each message; read_over: after the last one that had arrived.
-        listening_ms: until when an earlier process is known to have listened, None if never."""
+        listening_ms: until when an earlier process is known to have listened, None if never.
+        control: hear what a mosquitto answers to `control` (see `expel`)."""
         self._address = address
         self._canary = canary
         self._take = take
@@ -75,6 +81,9 @@ class Session:
         self._heard_ms = listening_ms  # the last sign that we were listening
         self._away_since_ms = listening_ms  # the same, when the present connection began
         self._fault = "not connected yet"
+        self._control = control
+        self._control_mid: int | None = None  # the packet of the subscription to a mosquitto's answers
+        self._answers: deque[bytes] = deque(maxlen=ANSWERS_MAX)
         self.dropped_receipts = 0
         self.faults = 0
         self._client = QuickClient(
@@ -126,6 +135,23 @@ class Session:
         if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
             self.dropped_receipts += 1
 
+    @property
+    def connections(self) -> int:
+        """How often it was connected since the start."""
+        return self._lives
+
+    def control(self, payload: bytes) -> None:
+        """Tell a mosquitto what to do (see `expel`)."""
+        self._client.publish(CONTROL, payload, qos=1)
+
+    def answers(self) -> list[bytes]:
+        """What the mosquitto has answered since the last question."""
+        found = []
+        with contextlib.suppress(IndexError):
+            while True:
+                found.append(self._answers.popleft())
+        return found
+
     def send_canary(self) -> None:
         """Send the next canary, unless there is no connection: nothing would be proved by one that waits."""
         life = self._life
@@ -158,8 +184,14 @@ class Session:
             self._away_since_ms = self._heard_ms
             self._life = _Life(self._lives, now_ms())
         client.subscribe(SUBSCRIPTIONS)
+        if self._control:
+            self._control_mid = client.subscribe(RESPONSE, 1)[
+                1
+            ]  # by itself: a broker that refuses it must not keep the bells from us
 
-    def _on_subscribe(self, client: Client, _data: Any, _mid: int, reasons: list[Any], _properties: Any) -> None:
+    def _on_subscribe(self, client: Client, _data: Any, mid: int, reasons: list[Any], _properties: Any) -> None:
+        if mid == self._control_mid:
+            return
         if any(reason.is_failure for reason in reasons):
             self._lost("the broker's permissions keep the gateway from hearing the bells (user CN=gateway)")
             client.reconnect_delay_set(RECONNECT_S[1], RECONNECT_S[1])
@@ -216,6 +248,10 @@ class Session:
                 ack()  # of an earlier process
                 return
             self._take(Inbound(topic, payload, message.retain, at_ms, 0, partial(self._canary_kept, number, ack)))
+            return
+        if topic == RESPONSE:
+            self._answers.append(payload)
+            ack()
             return
         waited_ms = self.waited_ms(at_ms, message.dup)
         self._take(Inbound(topic, payload, message.retain, at_ms, waited_ms, ack))

@@ -9,6 +9,7 @@ from functools import partial
 
 import structlog
 
+from bellgate.broker import expel
 from bellgate.broker.embedded import EmbeddedBroker
 from bellgate.broker.nats import Violation
 from bellgate.broker.session import Session
@@ -23,6 +24,8 @@ EVERY_S = 0.5  # a new bell is let in, and a revoked one cut off, within a secon
 AGAIN_MAX_S = 30.0
 # Not being connected for a moment is a restart; for longer it is trouble.
 AWAY_GRACE_S = 5.0
+# How long a mosquitto may take to say that it has cut a bell off.
+ANSWER_S = 5.0
 # Troubles for refusals of one look at the log; the count in /metrics is exact beyond it.
 LINES_MAX = 5
 
@@ -30,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 
 class BrokerWatch:
-    """broker None: somebody else runs it, and only the session is watched."""
+    """broker None: somebody else runs it, and only the session is watched; expels: it can be told to cut a bell off."""
 
     def __init__(
         self,
@@ -40,8 +43,13 @@ class BrokerWatch:
         session: Session,
         clock: Clock,
         revision: int,
+        expels: bool = False,
     ) -> None:
         """revision: of the bells that the broker was started with."""
+        self._expels = expels
+        self._expelled: set[str] = set()  # on the present connection
+        self._told = (-1, -1)  # revision and connection of the last look
+        self._asked_s: float | None = None
         self._store, self._pipeline, self._broker = store, pipeline, broker
         self._session, self._clock = session, clock
         self._revision = revision
@@ -91,11 +99,13 @@ class BrokerWatch:
 
     async def _look(self) -> None:
         if not self._cleared_old:
-            for kind in ("broker_down", "broker_permissions", "not_listening"):
+            for kind in ("broker_down", "broker_permissions", "not_listening", "revoked_connected"):
                 await self._pipeline.trouble(kind, "broker", None)
             self._cleared_old = True
         await self._look_at_session()
         if self._broker is None:
+            if self._expels and self._session.listening:
+                await self._expel()
             return
         if not self._broker.alive() or await asyncio.to_thread(self._broker.certificate_changed):
             await self._start_again(self._broker)
@@ -106,6 +116,33 @@ class BrokerWatch:
         found = await asyncio.to_thread(self._broker.violations)
         if found:
             await self._refused(found)
+
+    async def _expel(self) -> None:
+        """Have a mosquitto cut revoked bells off. It keeps who they are; we say all of them again on each connection,
+        for it may have been set up anew."""
+        connection = self._session.connections
+        revision = await self._store.read(bells.revision)
+        if (revision, connection) != self._told:
+            if connection != self._told[1]:
+                self._expelled.clear()
+            gone = [name for name in await self._store.read(bells.revoked) if name not in self._expelled]
+            for payload in expel.commands(gone):
+                self._session.control(payload)
+                self._asked_s = time.monotonic()
+            self._expelled.update(gone)
+            self._told = (revision, connection)
+            if gone:
+                _log.info("broker_expels", bells=len(gone), revision=revision)
+        answers = self._session.answers()
+        faults = [fault for payload in answers for fault in expel.faults(payload)]
+        if faults:
+            await self._say("revoked_connected", faults[0][:200])
+        elif answers:
+            await self._say("revoked_connected", None)
+        elif self._asked_s is not None and time.monotonic() - self._asked_s > ANSWER_S:
+            await self._say("revoked_connected", "no answer")
+        if answers or self._asked_s is None or time.monotonic() - self._asked_s > ANSWER_S:
+            self._asked_s = None
 
     async def _permit(self, broker: EmbeddedBroker, revision: int) -> None:
         listed = await self._store.read(bells.all_bells)

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from bellgate import __version__
+from bellgate.enrolment import Enrolment
 from bellgate.errors import AnsimbellError
 
 app = typer.Typer(
@@ -25,6 +26,10 @@ ConfigOption = Annotated[
     Path, typer.Option("-c", "--config", help="gateway.toml of the installation, or its folder.", show_default=True)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
+QrOption = Annotated[
+    Path | None,
+    typer.Option("--qr", help="Draw the one-time secret as a QR code: a new file .svg or .png, or a folder."),
+]
 DEFAULT_CONFIG = Path("gateway.toml")
 
 
@@ -53,9 +58,25 @@ def say_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
 
 
+def say_enrolled(made: Enrolment, out: Path, qr: Path | None, as_json: bool, what: str = "is enrolled") -> None:
+    """Which identity was made and where its secrets lie; never the secrets."""
+    file = out / f"{made.bell_id}.json" if out.is_dir() else out
+    code = qr / f"{made.bell_id}.svg" if qr is not None and qr.is_dir() else qr
+    if as_json:
+        written = {"bell_id": made.bell_id, "site": made.site, "out": str(file)}
+        say_json(written | ({} if code is None else {"qr": str(code)}))
+        return
+    say(f"{made.bell_id} at {made.site} {what}. Its file, a secret: {file}")
+    if code is not None:
+        say(f"Its QR code, a secret until the bell is heard; carry it apart from the file: {code}")
+
+
 def main() -> None:
     """Entry point of the program `bellgate`."""
     from bellgate.cli import (  # noqa: F401, PLC0415  (each adds its commands)
+        bell_life,
+        bells_csv,
+        installing,
         keeping,
         looking,
         operating,

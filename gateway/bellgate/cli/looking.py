@@ -18,9 +18,15 @@ from bellgate.store import open_store
 INCIDENTS_MAX = 1_000  # of a list for people; `export` writes them all
 
 
-@app.command()
-def bells(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """List the enrolled bells: when each was last heard, and how it is."""
+bells_app = typer.Typer(help="The enrolled bells.", invoke_without_command=True)
+app.add_typer(bells_app, name="bells")
+
+
+@bells_app.callback()
+def bells(context: typer.Context, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """List the enrolled bells: when each was last heard, and how it is. Or take them out, or bring them in, as CSV."""
+    if context.invoked_subcommand is not None:
+        return
     loaded = load(config)
     with open_store(loaded.store.url, loaded.data_dir) as store:
         rows = store.read_now(bell_rows.listing)

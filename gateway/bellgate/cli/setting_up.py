@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from bellgate import admission, enrolment, installation
+from bellgate import admission, enrolment, installation, lifetime
 from bellgate.broker import mosquitto as mosquitto_files
-from bellgate.cli.app import DEFAULT_CONFIG, ConfigOption, JsonOption, app, say, say_json
+from bellgate.cli.app import DEFAULT_CONFIG, ConfigOption, JsonOption, QrOption, app, say, say_enrolled, say_json
 from bellgate.clock import now_ms
 from bellgate.config import load
 from bellgate.store import Tx, audit, open_store, people
@@ -59,6 +59,7 @@ def enrol(
         str | None,
         typer.Option(help="File for the bell (without: BELL_ID.json here); a folder; or - for standard output."),
     ] = None,
+    qr: QrOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Register a bell and write its enrolment file, which is a secret: hand it to the bell and to nobody else."""
@@ -69,15 +70,11 @@ def enrol(
     new = admission.NewBell(site, kind, name, address, lat, lon, bell_id)
     target = None if out == "-" else Path(out or ".")
     with open_store(loaded.store.url, loaded.data_dir) as store:
-        made = admission.enrol(store, loaded, authority, new, target, now_ms())
+        made = admission.enrol(store, loaded, authority, new, target, now_ms(), qr)
     if target is None:
         typer.echo(enrolment.dumps(made), nl=False)
         return
-    file = target / f"{made.bell_id}.json" if target.is_dir() else target
-    if as_json:
-        say_json({"bell_id": made.bell_id, "site": made.site, "out": str(file)})
-        return
-    say(f"{made.bell_id} at {made.site} is enrolled. Its file, a secret: {file}")
+    say_enrolled(made, target, qr, as_json)
 
 
 @app.command()
@@ -88,7 +85,7 @@ def revoke(
     """Take a bell's right to speak away. A running gateway cuts it off within seconds."""
     loaded = load(config)
     with open_store(loaded.store.url, loaded.data_dir) as store:
-        admission.revoke(store, bell_id)
+        lifetime.revoke(store, bell_id)
     say(f"{bell_id} is revoked.")
 
 
@@ -133,4 +130,9 @@ def mosquitto(
     written = mosquitto_files.write(authority, loaded, out, port)
     program = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") or "mosquitto"
     say(f"Start it: {program} -c {written.conf}")
+    if not written.cuts_off:
+        say(
+            f"mosquitto's {mosquitto_files.PLUGIN} is not on this machine: without it a revoked bell stays connected, "
+            "and only the gateway refuses it. Install mosquitto 2.0 or newer here, then write these files again"
+        )
     say(f'Then in {loaded.path}, section [mqtt]: broker = "{written.url}"')

@@ -22,17 +22,17 @@ from bellgate.store.sessions import Session
 
 # What each role may do. read: incidents and the live stream. command: decide on incidents. present: keep a watch, and
 # say that a console showed an incident. own: the bells that somebody owns, and no others. change_bells: their address
-# and notes. people: users and roles.
+# and notes. install: prove a bell, and open its serial port. people: users and roles.
 _STATION = frozenset({"read", "command", "present", "bells", "change_bells", "troubles", "policy"})
 MAY: dict[str, frozenset[str]] = {
     "dispatcher": _STATION,
     "supervisor": _STATION | {"reports"},
     "control-centre": _STATION | {"reports"},
-    "installer": frozenset({"bells", "change_bells", "troubles"}),
+    "installer": frozenset({"bells", "change_bells", "install", "troubles"}),
     "owner": frozenset({"own"}),
     "auditor": frozenset({"read", "bells", "troubles", "policy", "reports"}),
     # The first operator is one, and in a small station there is nobody else.
-    "administrator": _STATION | {"reports", "people"},
+    "administrator": _STATION | {"reports", "people", "install"},
 }
 
 # Instead of a right: whoever signed in with a browser, about themself.

@@ -26,6 +26,11 @@ def headers(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
 
 
+def typed(cell: str) -> str:
+    """What stood in a cell before `lines` kept it from being a formula; what a person typed stays as it is."""
+    return cell[1:] if cell.startswith("'") and _safe(cell[1:]) == cell else cell
+
+
 def _safe(cell: Cell) -> str:
     """Text with an apostrophe before what would be a formula; numbers are ours and stay as they are."""
     if cell is None:

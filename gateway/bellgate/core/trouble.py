@@ -89,6 +89,7 @@ KINDS: dict[str, Kind] = {
     # The broker
     "broker_down": Kind(clear_after_ms=10 * _S, urgency=AT_ONCE),
     "broker_permissions": Kind(),
+    "revoked_connected": Kind(),
     "not_listening": Kind(clear_after_ms=10 * _S, urgency=AT_ONCE),
     # The clock
     "clock_unsynchronised": Kind(10 * _MIN, 5 * _MIN),  # a machine that has just started needs a while

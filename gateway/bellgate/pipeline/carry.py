@@ -98,6 +98,9 @@ class Carrier:
         deliveries.displayed(self.tx, incident_id, screens, given.up_to_signal, self.now_ms)
         state, effects = handling.step(before, given, self.now_ms)
         state = self._settle(bell, before, state, effects)
+        if before.test:
+            told = [one for one in self.after.receipts if one.stage == "presented"]
+            self.after.shown += [((one.bell.bell_id, one.boot, one.seq), given.console) for one in told]
         if state is not before or self.after.receipts:
             self.announce(state, "presented")
 
@@ -124,8 +127,10 @@ class Carrier:
                 raise ValueError(f"a due row of an unknown kind: {due.kind} {due.subject}")
 
     def for_bell(self, bell: Bell, effects: Iterable[Effect]) -> None:
-        """Effects of the supervision core."""
+        """Effects of the supervision core. A suspended bell's troubles are nobody's concern."""
         for effect in effects:
+            if isinstance(effect, RaiseTrouble) and bell.state == bells.SUSPENDED:
+                continue
             match effect:
                 case SetDue(kind, due_ms):
                     dues.put(self.tx, kind, bell.bell_id, due_ms)

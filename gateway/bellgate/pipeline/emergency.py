@@ -13,11 +13,12 @@ from bellgate.core import incident as incident_core
 from bellgate.core import trouble
 from bellgate.core.escalation import EVERY_TARGET
 from bellgate.core.signal import Signal, read_event
+from bellgate.pipeline.intake import opened
 from bellgate.pipeline.outbox import Outbox
 from bellgate.pipeline.settings import After, Inbound, Settings, press_id
 from bellgate.store.base import Row
-from bellgate.store.bells import ACTIVE, Bell
-from bellwire import MAX_PAYLOAD_BYTES, WireError, check, open_sealed, parse
+from bellgate.store.bells import Bell
+from bellwire import MAX_PAYLOAD_BYTES, WireError, check, parse
 
 # As many as a district has bells; beyond it the oldest are forgotten, and told again if they come again.
 TOLD_MAX = 10_000
@@ -36,7 +37,7 @@ class Emergency:
 
     def know(self, bells: Iterable[Bell]) -> None:
         """Who may speak: kept in memory for the time when the database cannot be read."""
-        self._bells = {bell.bell_id: bell for bell in bells if bell.state == ACTIVE}
+        self._bells = {bell.bell_id: bell for bell in bells if bell.speaks}
 
     def after(self, inbound: Inbound, now_ms: int, clock_unsure: bool) -> After | None:
         """What to hand out for a message that could not be stored; None if it is no alarm, or was told already."""
@@ -47,7 +48,7 @@ class Emergency:
                 return None
             if bell.site != topic.site:
                 return None
-            message, leaf = open_sealed(inbound.payload, inbound.topic, {bell.key_number: bell.key})
+            bell, message, leaf = opened(bell, inbound, now_ms)
             check(message, leaf)
         except WireError:
             return None  # refused and counted when the disk works again

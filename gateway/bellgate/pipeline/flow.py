@@ -24,6 +24,7 @@ from bellgate.pipeline import intake, news
 from bellgate.pipeline.attendance import Attendance
 from bellgate.pipeline.carry import Carrier
 from bellgate.pipeline.emergency import Emergency
+from bellgate.pipeline.moments import Walk
 from bellgate.pipeline.settings import After, Inbound, Settings
 from bellgate.store import Store, dues, incidents, troubles
 from bellgate.store.base import Row, Tx
@@ -91,6 +92,7 @@ class Pipeline:
         self._stopped = False
         self._failing: tuple[int, StoreError] | None = None  # since when, why
         self._emergency = Emergency(self._settings, announce)
+        self.walk = Walk()
 
     @property
     def settings(self) -> Settings:
@@ -351,6 +353,8 @@ class Pipeline:
                 answer()
 
     def _hand_out(self, afters: list[After]) -> None:
+        tests = [test for after in afters for test in after.tests]
+        stored_ms = self._clock.now_ms() if tests else 0
         deliveries = [delivery for after in afters for delivery in after.deliveries]
         if deliveries:
             self._wake(deliveries)
@@ -364,9 +368,14 @@ class Pipeline:
             self._counts["receipts"] += len(after.receipts)
             for name in after.counts:
                 self._counts[name] += 1
+        receipt_ms = self._clock.now_ms() if tests else 0
         for after in afters:
             for event in after.events:
                 self._announce(event)
+            for press, console in after.shown:
+                self.walk.presented(press, console, self._clock.now_ms())
+        if tests:
+            self.walk.stored(tests, stored_ms, receipt_ms, self._clock.now_ms())
         # Written last: nobody who waits for a press waits for a line of the log.
         log.info_all(note for after in afters for note in (*after.notes, *map(_said, after.events)) if note)
 

@@ -5,6 +5,7 @@ shown in the trouble list, and never raises an alarm. A duplicate is answered an
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,12 +15,13 @@ from bellgate.core.signal import Signal, read_event
 from bellgate.core.supervision import EventHeard, Heartbeat, Status
 from bellgate.pipeline.carry import Carrier
 from bellgate.pipeline.settings import Inbound, press_id
-from bellgate.store import bells, incidents, refusals, signals, troubles
+from bellgate.store import audit, bells, incidents, refusals, signals, troubles
 from bellgate.store.base import Tx
 from bellgate.store.bells import Bell
 from bellwire import MAX_PAYLOAD_BYTES, WireError, check, identity_fault, open_sealed, parse
 
 CANARY = "canary"
+BY = "gateway"  # in the record
 # Whoever invents names must not fill the disk or the operator's list; beyond this they share one line.
 SUBJECTS_MAX = 100
 _SHARED = "?"
@@ -47,7 +49,7 @@ def take(carrier: Carrier, inbound: Inbound, clock_unsure: bool, on_canary: OnCa
         if topic.leaf == "down":
             raise WireError("topic", "only the gateway speaks on .../down")
         bell = _speaker(carrier.tx, topic.site, topic.bell_id)
-        message, leaf = open_sealed(inbound.payload, inbound.topic, {bell.key_number: bell.key})
+        bell, message, leaf = opened(bell, inbound, carrier.now_ms)
         try:
             check(message, leaf)
         except WireError as fault:
@@ -64,6 +66,21 @@ def take(carrier: Carrier, inbound: Inbound, clock_unsure: bool, on_canary: OnCa
             _heartbeat(carrier, bell, message)
         case "status":
             _status(carrier, bell, message)
+
+
+def opened(bell: Bell, inbound: Inbound, now_ms: int) -> tuple[Bell, dict[str, Any], str]:
+    """(the bell with the key that made the seal, message, leaf of the topic). Raises WireError.
+
+    During a rotation there are two keys. Whoever speaks under one is answered under the same.
+    """
+    first, *others = bell.keys(now_ms)
+    try:
+        return bell, *open_sealed(inbound.payload, inbound.topic, {bell.key_number: first})
+    except WireError as fault:
+        if fault.fault != "tag" or not others:
+            raise
+    message, leaf = open_sealed(inbound.payload, inbound.topic, {bell.key_number: others[0]})
+    return replace(bell, key=others[0], other_key=first), message, leaf
 
 
 def _speaker(tx: Tx, site: str, bell_id: str) -> Bell:
@@ -113,6 +130,8 @@ def _event(carrier: Carrier, inbound: Inbound, bell: Bell, message: dict[str, An
     signal = signal.numbered(number)
     carrier.receipt(bell, signal.boot, signal.seq, "stored")
     carrier.after.counts.append("signals")
+    if signal.what == "test":
+        carrier.after.tests.append(((signal.bell_id, signal.boot, signal.seq), inbound.received_ms))
     # Of unknown age and from a start that is not the living one: it comes out of the journal of an earlier start.
     earlier = signal.age_ms is None and bells.living_boot(tx, bell.bell_id) not in (None, signal.boot)
     boot = signals.heard_event(tx, bell.bell_id, signal.boot, signal.seq, carrier.now_ms, earlier)
@@ -149,9 +168,37 @@ def _heartbeat(carrier: Carrier, bell: Bell, message: dict[str, Any]) -> None:
         return
     if after.boot != presence.boot:
         signals.heard_alive(carrier.tx, bell.bell_id, message["boot"], carrier.now_ms)
+    if after.boot != presence.boot or bell.once_sha256 is not None or bell.other_key is not None:
+        _identity(carrier, bell)
     bells.save_presence(carrier.tx, after)
     carrier.for_bell(bell, effects)
     carrier.after.counts.append("heartbeats")
+
+
+def _identity(carrier: Carrier, bell: Bell) -> None:
+    """What a heartbeat says of the enrolment: its file is in use now, and whoever it replaces may no longer speak."""
+    tx = carrier.tx
+    stored = bells.get(tx, bell.bell_id)
+    assert stored is not None
+    records: list[audit.Entry] = []
+
+    def note(act: str, detail: dict[str, str | int | bool | None]) -> None:
+        records.append(audit.Entry(carrier.now_ms, None, BY, act, detail))
+
+    if bell.key == stored.other_key:
+        waited = stored.other_until_ms is None
+        stored = bells.use_other_key(tx, stored, carrier.now_ms)
+        note("key_in_use", {"bell_id": bell.bell_id, "rotated": waited})
+    if stored.once_sha256 is not None and (stored.other_key is None or stored.other_until_ms is not None):
+        bells.heard(tx, bell.bell_id)
+        note("enrolment_used", {"bell_id": bell.bell_id})
+    if stored.replaces is not None:
+        old = bells.get(tx, stored.replaces)
+        if old is not None and old.speaks:
+            bells.set_state(tx, old.bell_id, bells.REVOKED)
+            note("revoked", {"bell_id": old.bell_id, "replaced_by": bell.bell_id})
+    if records:
+        carrier.write_down(records)
 
 
 def _status(carrier: Carrier, bell: Bell, message: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from bellgate.config import Config
 from bellgate.core.alarm_codes import TROUBLE
 from bellgate.core.escalation import EVERY_TARGET, Policy
+from bellgate.pipeline.moments import Press
 from bellgate.roster import Roster
 from bellgate.store.bells import Bell
 from bellgate.store.deliveries import Delivery
@@ -135,6 +136,8 @@ class After:
     events: list[dict[str, Any]] = field(default_factory=list)
     counts: list[str] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)  # for the log
+    tests: list[tuple[Press, int]] = field(default_factory=list)  # new presses as a test, each with when it came
+    shown: list[tuple[Press, str]] = field(default_factory=list)  # such that a console has shown, each with which
 
 
 def press_id(bell_id: str, boot: str, seq: int) -> str:

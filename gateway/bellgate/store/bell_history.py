@@ -10,6 +10,8 @@ from bellgate.store.areas import EVERYWHERE, Areas
 from bellgate.store.base import Row, Tx
 
 YEAR_MS = 365 * 86_400_000
+# A press test is due once a month; five days of grace, for months are not alike and people are ill.
+TEST_EVERY_MS = 35 * 86_400_000
 FALSE = ("accidental", "prank", "device_fault")
 # A test that answers a command carries the command's id, and one of a door contact its zone: nobody pressed the button.
 # Retention empties received_ms.
@@ -51,17 +53,20 @@ def last_test(tx: Tx, bell_id: str) -> Row | None:
 
 
 def dispositions(tx: Tx, bell_id: str, now_ms: int) -> dict[str, int]:
-    """{disposition: how many} of its alarms that were closed within a year, without tests and duplicates."""
+    """{disposition: how many} of the alarms that were closed within a year, without tests and duplicates; those of
+    the identities whose place it took among them."""
+    names = bells.line(tx, bell_id)
     rows = tx.all(
-        f"SELECT disposition, COUNT(*) AS n FROM incident WHERE bell_id = ? AND {_REAL} AND closed_ms > ? "
-        "GROUP BY disposition",
-        (bell_id, now_ms - YEAR_MS),
+        f"SELECT disposition, COUNT(*) AS n FROM incident WHERE bell_id IN ({', '.join('?' * len(names))}) "
+        f"AND {_REAL} AND closed_ms > ? GROUP BY disposition",
+        (*names, now_ms - YEAR_MS),
     )
     return {str(row["disposition"]): int(row["n"]) for row in rows}
 
 
 def listing(tx: Tx, areas: Areas = EVERYWHERE) -> list[dict[str, Any]]:
-    """As `bells.listing`, each with its last press test (`last_test_ms`) and the kinds of its open `troubles`."""
+    """As `bells.listing`, each with its last press test (`last_test_ms`), when the next one is due (`test_due_ms`) and
+    the kinds of its open `troubles`."""
     tested = {
         row["bell_id"]: row["at_ms"]
         for row in tx.all(
@@ -73,19 +78,22 @@ def listing(tx: Tx, areas: Areas = EVERYWHERE) -> list[dict[str, Any]]:
     rows = bells.listing(tx, areas)
     for row in rows:
         row["last_test_ms"] = tested[row["bell_id"]]
+        row["test_due_ms"] = (row["last_test_ms"] or row["enrolled_ms"]) + TEST_EVERY_MS
         row["troubles"] = wrong.get(row["bell_id"], [])
     return rows
 
 
 def cases(tx: Tx, bell_id: str, limit: int) -> list[Row]:
-    """Its newest incidents, tests among them: id, what, test, silent, handling, disposition, signals, opened_ms,
-    closed_ms."""
-    columns = "id, what, test, silent, handling, disposition, signals, opened_ms, closed_ms"
+    """The newest incidents here, those of replaced identities and tests among them: id, bell_id, what, test, silent,
+    handling, disposition, signals, opened_ms, closed_ms."""
+    columns = "id, bell_id, what, test, silent, handling, disposition, signals, opened_ms, closed_ms"
     # Two questions, each along an index; one over all of a bell's incidents would cost each press an entry.
-    opened = tx.all(f"SELECT {columns} FROM incident WHERE bell_id = ? AND handling <> 'closed'", (bell_id,))
-    closed = tx.all(
-        f"SELECT {columns} FROM incident WHERE bell_id = ? AND handling = 'closed' ORDER BY closed_ms DESC LIMIT ?",
-        (bell_id, limit),
-    )
-    rows = sorted(opened + closed, key=lambda row: int(row["id"]), reverse=True)[:limit]
+    rows: list[Row] = []
+    for name in bells.line(tx, bell_id):
+        rows += tx.all(f"SELECT {columns} FROM incident WHERE bell_id = ? AND handling <> 'closed'", (name,))
+        rows += tx.all(
+            f"SELECT {columns} FROM incident WHERE bell_id = ? AND handling = 'closed' ORDER BY closed_ms DESC LIMIT ?",
+            (name, limit),
+        )
+    rows = sorted(rows, key=lambda row: int(row["id"]), reverse=True)[:limit]
     return [row | {"test": bool(row["test"]), "silent": bool(row["silent"])} for row in rows]

@@ -64,6 +64,32 @@ def change(tx: Tx, bell_id: str, was_seen: str, place: Place, confirm: bool, by:
     return changed
 
 
+def take_over(tx: Tx, old: str, new: str) -> None:
+    """Another bell hangs at the same place: its notes, its confirmation and its owners are the new one's too."""
+    names = "floor, entrance, approach, confirmed_ms, confirmed_by"
+    row = tx.one(f"SELECT {names} FROM bell WHERE bell_id = ?", (old,))
+    assert row is not None
+    tx.run(
+        f"UPDATE bell SET {', '.join(f'{name} = ?' for name in names.split(', '))} WHERE bell_id = ?",
+        (*row.values(), new),
+    )
+    for operator in owners(tx, old):
+        tx.run("INSERT INTO bell_owner (bell_id, operator) VALUES (?, ?)", (new, operator))
+    tx.memo.pop(("bell", new), None)
+
+
+def wipe(tx: Tx, bell_id: str, now_ms: int) -> None:
+    """Somebody moved out: what no incident needs is erased. `retention.places` erases the rest."""
+    tx.run(
+        "UPDATE bell SET floor = '', entrance = '', approach = '', once_sha256 = NULL, wiped_ms = ? WHERE bell_id = ?",
+        (now_ms, bell_id),
+    )
+    tx.run("DELETE FROM bell_owner WHERE bell_id = ?", (bell_id,))
+    tx.run("UPDATE presence SET health = NULL, online = 0 WHERE bell_id = ?", (bell_id,))
+    tx.run("DELETE FROM due WHERE kind = 'supervision' AND subject = ?", (bell_id,))
+    tx.memo.clear()
+
+
 def owners(tx: Tx, bell_id: str) -> list[str]:
     """Whose it is."""
     rows = tx.all("SELECT operator FROM bell_owner WHERE bell_id = ? ORDER BY operator", (bell_id,))
@@ -74,7 +100,7 @@ def owned(tx: Tx, operator: str) -> list[str]:
     """The bells that are this person's, without those that were revoked."""
     rows = tx.all(
         "SELECT o.bell_id FROM bell_owner o JOIN bell b ON b.bell_id = o.bell_id "
-        "WHERE o.operator = ? AND b.state = 'active' ORDER BY o.bell_id LIMIT ?",
+        "WHERE o.operator = ? AND b.state <> 'revoked' ORDER BY o.bell_id LIMIT ?",
         (operator, OWNED_MAX),
     )
     return [str(row["bell_id"]) for row in rows]

@@ -75,6 +75,24 @@ def troubles(tx: Tx, before_ms: int) -> int:
     )
 
 
+def places(tx: Tx, before_ms: int = 0) -> int:
+    """Where wiped bells hung, as soon as no incident is left that tells of it. How many of this portion."""
+    rows = tx.all(
+        "SELECT b.bell_id FROM bell b WHERE b.wiped_ms IS NOT NULL AND b.address <> '' "
+        "AND NOT EXISTS (SELECT 1 FROM incident i WHERE i.bell_id = b.bell_id) "
+        "AND NOT EXISTS (SELECT 1 FROM signal s WHERE s.bell_id = b.bell_id AND s.incident_id IS NOT NULL) "
+        "ORDER BY b.bell_id LIMIT ?",
+        (PORTION,),
+    )
+    for row in rows:
+        name = str(row["bell_id"])
+        tx.run("UPDATE bell SET name = bell_id, address = '', lat = NULL, lon = NULL WHERE bell_id = ?", (name,))
+        # A certificate says where the bell hung and by whom it was proved: it goes with the place.
+        tx.run("DELETE FROM commissioning WHERE bell_id = ?", (name,))
+        tx.memo.pop(("bell", name), None)
+    return len(rows)
+
+
 def refusals(tx: Tx, before_ms: int) -> int:
     """Reasons that no message was refused for since then."""
     return tx.run("DELETE FROM refusal WHERE last_ms < ?", (before_ms,))

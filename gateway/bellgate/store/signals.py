@@ -70,6 +70,27 @@ def stage(tx: Tx, bell_id: str, boot: str, seq: int) -> str | None:
     return None if row is None else str(row["stage"])
 
 
+def one(tx: Tx, bell_id: str, boot: str, seq: int) -> Row | None:
+    """A signal for people and the API with its `incident_id`, or None."""
+    row = tx.one("SELECT * FROM signal WHERE bell_id = ? AND boot = ? AND seq = ?", (bell_id, boot, seq))
+    return None if row is None else _shown(row) | {"incident_id": row["incident_id"]}
+
+
+def newest_test(tx: Tx, bell_id: str, after: int) -> Row | None:
+    """As `one`: the newest press as a test with a receipt number above `after`."""
+    row = tx.one(
+        "SELECT * FROM signal WHERE bell_id = ? AND what = 'test' AND id > ? ORDER BY id DESC LIMIT 1",
+        (bell_id, after),
+    )
+    return None if row is None else _shown(row) | {"incident_id": row["incident_id"]}
+
+
+def is_test(tx: Tx, bell_id: str, boot: str, seq: int) -> bool:
+    """Is this a press as a test that is kept?"""
+    row = one(tx, bell_id, boot, seq)
+    return row is not None and row["what"] == "test"
+
+
 def move(tx: Tx, from_incident: int, to_incident: int) -> None:
     """Two incidents were found to be one."""
     tx.put("UPDATE signal SET incident_id = ? WHERE incident_id = ?", (to_incident, from_incident))

@@ -247,10 +247,10 @@ def storm_text(values: Mapping[str, str | int]) -> str:
 
 
 def of_the_gone(tx: Tx) -> list[Row]:
-    """Live lines about bells that were revoked; what such a bell still says is refused, and stays."""
+    """Live lines about bells that were revoked or suspended; that a message was refused stays."""
     rows = tx.all(
         f"SELECT {', '.join('t.' + name for name in _COLUMNS.split(', '))} FROM trouble t "
-        f"JOIN bell b ON b.bell_id = t.bell_id WHERE b.state = 'revoked' AND t.{_LIVE} AND t.kind <> 'message_refused'"
+        f"JOIN bell b ON b.bell_id = t.bell_id WHERE b.state <> 'active' AND t.{_LIVE} AND t.kind <> 'message_refused'"
     )
     return [row for row in rows if row["kind"] in KINDS]
 

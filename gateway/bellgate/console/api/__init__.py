@@ -2,6 +2,7 @@
 
 incidents   reading them, and what people decide about them
 bells       where they hang, how they are
+installing  for the installer's kit: routing, walk test, certificate, the port's code
 map         what may lie under the map of bells
 colleagues  who may take an incident over, and whom an escalation tells next
 stream      live changes
@@ -25,6 +26,7 @@ from bellgate.console.api import (
     desks,
     history,
     incidents,
+    installing,
     lists,
     map,
     people,
@@ -38,7 +40,7 @@ from bellgate.console.api.answers import ERRORS
 from bellgate.console.deps import Deps
 from bellgate.console.entry import Entry
 
-PARTS = (incidents, colleagues, history, desks, bells, map, lists, reports, policy, stream, troubles)
+PARTS = (incidents, colleagues, history, desks, bells, installing, map, lists, reports, policy, stream, troubles)
 
 
 def router(deps: Deps, access: Access, entry: Entry) -> APIRouter:

@@ -52,8 +52,12 @@ class Bell(BaseModel):
     lon: float | None
     confirmed_ms: int | None = Field(description="When a person found address and position right.")
     confirmed_by: str | None
-    state: str = Field(description="active or revoked.")
+    state: str = Field(description="active, suspended (nobody is told of its troubles) or revoked.")
     enrolled_ms: int
+    enrolment: str = Field(description="waiting: it was never heard since its file was made; done.")
+    replaces: str | None = Field(description="The identity whose place it takes.")
+    commissioned_ms: int | None = Field(description="When its newest complete certificate was kept; null: never.")
+    commissioned_by: str | None = Field(description="Who proved it where it hangs.")
     online: bool
     last_seen_ms: int | None
     health: dict[str, Any] | None = Field(description="The fields of its last heartbeat.")
@@ -65,6 +69,7 @@ class BellItem(Bell):
     """One of a list."""
 
     last_test_ms: int | None
+    test_due_ms: int = Field(description="Until when somebody should press it as a test.")
     troubles: list[str]
 
 
@@ -89,6 +94,7 @@ class Case(BaseModel):
     """An incident in a bell's past."""
 
     id: int
+    bell_id: str = Field(description="This bell, or an identity that it replaced here.")
     what: str
     test: bool
     silent: bool
@@ -109,6 +115,8 @@ class BellDetail(Bell):
     false_365d: int = Field(description="accidental, prank and device_fault. Shown, and never used to suppress.")
     incidents: list[Case] = Field(description="The newest, at most 20; empty for a role that may not read them.")
     owners: list[str]
+    replaced_by: str | None = Field(description="The identity that takes its place.")
+    certificate: str | None = Field(description="id of the newest certificate, complete or not.")
 
 
 class PlaceGiven(Given):

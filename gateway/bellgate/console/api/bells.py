@@ -23,7 +23,7 @@ from bellgate.console.deps import Deps
 from bellgate.console.refusal import Refused
 from bellgate.pipeline import news
 from bellgate.roster import Roster
-from bellgate.store import Tx, bell_history, bells, incidents, places, troubles
+from bellgate.store import Tx, bell_history, bells, commissioned, incidents, places, troubles
 
 BellId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$", description="The bell's name on the wire.")]
 # What a person reads of a bell's past; the page of past incidents searches the rest.
@@ -105,12 +105,12 @@ def _own(api: APIRouter, deps: Deps, access: Access) -> None:
 
 
 def _background(principal: Principal, bell_id: str, now_ms: int, tx: Tx) -> dict[str, Any]:
-    _row(principal, bell_id, tx)
+    find(principal, bell_id, tx)
     return bell_history.background(tx, bell_id, now_ms)
 
 
-def _row(principal: Principal, bell_id: str, tx: Tx) -> dict[str, Any]:
-    """The bell. Raises Refused 404 for one that this person may not see."""
+def find(principal: Principal, bell_id: str, tx: Tx) -> dict[str, Any]:
+    """The bell as the store lists it. Raises Refused 404 for one that this person may not see."""
     rows = bells.listing(tx, principal.areas, bell_id)
     if not rows:
         raise Refused(404, "not_found", f"there is no bell {bell_id}")
@@ -123,7 +123,7 @@ def _unread(principal: Principal) -> dict[str, None]:
 
 
 def _detail(principal: Principal, bell_id: str, now_ms: int, tx: Tx) -> dict[str, Any]:
-    row = _row(principal, bell_id, tx)
+    row = find(principal, bell_id, tx)
     counts = bell_history.dispositions(tx, bell_id, now_ms)
     return (
         row
@@ -136,6 +136,8 @@ def _detail(principal: Principal, bell_id: str, now_ms: int, tx: Tx) -> dict[str
             "false_365d": sum(counts.get(one, 0) for one in bell_history.FALSE),
             "incidents": bell_history.cases(tx, bell_id, CASES_MAX) if principal.may("read") else [],
             "owners": places.owners(tx, bell_id),
+            "replaced_by": bells.replaced_by(tx, bell_id),
+            "certificate": next((one["id"] for one in commissioned.of_bell(tx, bell_id, 1)), None),
         }
     )
 
@@ -143,7 +145,7 @@ def _detail(principal: Principal, bell_id: str, now_ms: int, tx: Tx) -> dict[str
 def _place(
     principal: Principal, bell_id: str, given: PlaceGiven, now_ms: int, tx: Tx
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    _row(principal, bell_id, tx)
+    find(principal, bell_id, tx)
     wanted = places.Place(**given.model_dump(exclude={"seen", "confirm"}))
     places.change(tx, bell_id, given.seen, wanted, given.confirm, principal.name, now_ms)
     events = [
@@ -156,7 +158,7 @@ def _place(
 
 
 def _owners(principal: Principal, bell_id: str, given: OwnersGiven, now_ms: int, tx: Tx) -> dict[str, Any]:
-    _row(principal, bell_id, tx)
+    find(principal, bell_id, tx)
     places.set_owners(tx, bell_id, given.seen, given.owners, principal.name, now_ms)
     return _detail(principal, bell_id, now_ms, tx)
 

@@ -19,10 +19,16 @@ CREATE TABLE bell (
     key          BLOB NOT NULL,
     key_number   INTEGER NOT NULL DEFAULT 0,
     fingerprint  TEXT NOT NULL,              -- SHA-256 of its certificate, hex
-    state        TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'revoked')),
+    state        TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'suspended', 'revoked')),
     enrolled_ms  INTEGER NOT NULL,
-    revision     INTEGER NOT NULL            -- rises with every change of any bell: the broker's permissions follow it
+    revision     INTEGER NOT NULL,           -- rises with every change of any bell: the broker's permissions follow it
+    once_sha256  TEXT,                       -- of the enrolment file's one-time secret; null once it was heard
+    other_key    BLOB,                       -- during a rotation: the key that is not in use, or not yet
+    other_until_ms INTEGER,                  -- until when that one counts; null: until it is used
+    replaces     TEXT,                       -- bell_id of the identity that this one takes the place of
+    wiped_ms     INTEGER                     -- somebody moved out: what is left of the place goes with its incidents
 );
+CREATE INDEX bell_replaces ON bell (replaces) WHERE replaces IS NOT NULL;
 
 -- Whose bell it is: an owner sees these and no others.
 CREATE TABLE bell_owner (
@@ -30,6 +36,21 @@ CREATE TABLE bell_owner (
     operator TEXT NOT NULL,
     PRIMARY KEY (operator, bell_id)
 );
+
+-- Certificates of bells that were proved on the wall, signed by the gateway; they go with the place (see wipe).
+CREATE TABLE commissioning (
+    id         TEXT PRIMARY KEY,             -- 32 hex digits, made by the kit: posting it twice stores it once
+    bell_id    TEXT NOT NULL REFERENCES bell (bell_id),
+    stored_ms  INTEGER NOT NULL,
+    made_ms    INTEGER NOT NULL,             -- by the kit's clock
+    posted_by  TEXT NOT NULL,
+    by         TEXT NOT NULL,                -- who stood on the ladder, as typed there
+    passed     INTEGER NOT NULL,             -- what the kit says
+    lacks      TEXT NOT NULL,                -- JSON list: what the gateway misses; [] is complete
+    kit_key    TEXT NOT NULL,                -- SHA-256 of the kit's public key, hex
+    document   TEXT NOT NULL                 -- JSON, signed
+);
+CREATE INDEX commissioning_bell ON commissioning (bell_id, stored_ms);
 
 -- What is known of a bell's life: the newest heartbeat.
 CREATE TABLE presence (

@@ -59,7 +59,7 @@ const areaOf = (site) => (site.includes("-") ? `${site.slice(0, site.lastIndexOf
 const distinct = (values) => [...new Set(values)].sort((a, b) => a.localeCompare(b, language));
 
 function fillFilters() {
-  const states = [...STATES, "overdue", "unconfirmed", "revoked"];
+  const states = [...STATES, "overdue", "unconfirmed", "unproved", "suspended", "revoked"];
   fillSelect(byId("by-state"), states, (state) => t(`bells.only_${state}`), t("bells.all"));
   fillSelect(byId("by-area"), distinct(bells.map((bell) => areaOf(bell.site))), (area) => area, t("bells.all"));
   fillSelect(byId("by-kind"), distinct(bells.map((bell) => bell.kind)), (kind) => known("kind", kind), t("bells.all"));
@@ -70,6 +70,8 @@ function fits(bell, state, now_ms) {
   if (bell.state === "revoked") return false;
   if (state === "overdue") return testOverdue(bell, now_ms);
   if (state === "unconfirmed") return bell.confirmed_ms === null;
+  if (state === "unproved") return bell.commissioned_ms === null;
+  if (state === "suspended") return bell.state === "suspended";
   if (state === "trouble") return bell.troubles.length > 0;
   return state === "" || stateOf(bell) === state;
 }
@@ -102,7 +104,7 @@ function draw() {
     if (focused) rows.get(focused)?.row.querySelector("button").focus({ preventScroll: true });
   }
   for (const id of [...rows.keys()]) if (!rows.get(id).row.isConnected) rows.delete(id);
-  byId("count").textContent = t("bells.count", { n: shown.length, of: bells.filter((bell) => bell.state === "active").length });
+  byId("count").textContent = t("bells.count", { n: shown.length, of: bells.filter((bell) => bell.state !== "revoked").length });
   byId("none").hidden = shown.length > 0;
   byId("more").hidden = shown.length <= slice;
   byId("more").textContent = t("bells.more", { n: Math.min(SLICE, shown.length - slice), left: shown.length - slice });

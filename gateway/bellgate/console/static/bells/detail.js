@@ -78,6 +78,7 @@ export class Detail {
       stateMark({ ...bell, troubles: bell.troubles }),
       make("p", { class: "address", text: place }),
       facts([["entrance", bell.entrance || "–"], ["approach", bell.approach || "–"], ["position", position], ["confirmation", confirmed]]),
+      ...this.#proved(bell),
     ];
     if (RIGHTS.has("change_bells")) {
       const edit = make("button", { type: "button", id: "edit", text: t("bells.edit") });
@@ -88,6 +89,21 @@ export class Detail {
     parts.push(make("h3", { text: t("bells.past") }), ...this.#past(bell));
     parts.push(make("h3", { text: t("bells.owners") }), make("p", { text: bell.owners.join(", ") || t("bells.no_owner") }));
     if (RIGHTS.has("people")) parts.push(this.#ownersForm(bell));
+    return parts;
+  }
+
+  // Was it ever proved where it hangs, and whose place does it take?
+  #proved(bell) {
+    const proved = bell.commissioned_ms === null ? t("bells.unproved") : t("bells.proved", { date: dateText(bell.commissioned_ms), by: bell.commissioned_by });
+    const pairs = [["commissioning", proved]];
+    if (bell.enrolment === "waiting") pairs.push(["enrolment", t("bells.waiting")]);
+    if (bell.replaces) pairs.push(["replaces", bell.replaces]);
+    if (bell.replaced_by) pairs.push(["replaced_by", bell.replaced_by]);
+    const parts = [facts(pairs)];
+    if (bell.certificate) {
+      const href = `/api/v1/bells/${encodeURIComponent(bell.bell_id)}/commissioning/${bell.certificate}/pdf`;
+      parts.push(make("p", {}, make("a", { href, id: "certificate", text: t("bells.certificate") })));
+    }
     return parts;
   }
 

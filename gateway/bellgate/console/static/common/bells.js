@@ -11,12 +11,16 @@ export const STATES = ["incident", "silent", "trouble", "ok"];
 
 export function stateOf(bell) {
   if (bell.open_alarms > 0) return "incident";
+  if (bell.state === "suspended") return "ok"; // nobody is asked to care
   if (!bell.online) return "silent";
   return bell.troubles.length > 0 ? "trouble" : "ok";
 }
 
-export const stateText = (bell) =>
-  t(stateOf(bell) === "silent" && bell.last_seen_ms === null ? "bell_state.never" : `bell_state.${stateOf(bell)}`);
+export function stateText(bell) {
+  const state = stateOf(bell);
+  if (state === "ok" && bell.state === "suspended") return t("bell_state.suspended");
+  return t(state === "silent" && bell.last_seen_ms === null ? "bell_state.never" : `bell_state.${state}`);
+}
 
 export function stateMark(bell) {
   return make("span", { class: `bell-state ${stateOf(bell)}` }, symbol(`bell-${stateOf(bell)}`), make("span", { text: stateText(bell) }));
