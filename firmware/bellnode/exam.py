@@ -8,7 +8,7 @@ import gc
 import sys
 from binascii import hexlify
 
-from bellnode import VERSION, addresses, board, clock, enrol, memory, names, outbox, port, probe, wifi
+from bellnode import VERSION, addresses, board, clock, enrol, memory, names, outbox, port, power, probe, wifi
 
 SELDOM = "cable"  # see `loan`
 TEXTS_ARE_DATA = True  # for the linker: none of them names a member
@@ -23,6 +23,11 @@ OUTPUTS = ("lamp", "sounder", "strobe", "siren")
 def chip():
     """What the interpreter calls the chip."""
     return getattr(sys.implementation, "_machine", sys.platform)
+
+
+def _condition(line):
+    """What a line counts as: "cut" and "short" are the wire's, "open" and "closed" the contact's; None: unknown."""
+    return line.settled if line.settled in ("cut", "short") else line.contact
 
 
 class Exam:
@@ -142,11 +147,13 @@ class Exam:
             )
         if op == "diag.power":
             mains, battery_mv = ends.board.supplied()
-            return port.well({"mains": mains, "battery_mv": battery_mv})
+            level = None if node is None or battery_mv is None else power.level_of(node.power.settings, battery_mv)
+            return port.well({"mains": mains, "battery_mv": battery_mv, "battery": level})
         if op == "diag.radio":
             on, ssid, address, rssi = ends.board.station_now()
             answer = {"on": on, "up": ends.network.network_up(), "ssid": ssid, "address": address, "rssi": rssi}
             answer["networks"] = ends.network.networks_count()
+            answer["wanted"], answer["why"] = ends.network.tried()
             return port.well(answer)
         if op == "diag.brokers":
             return self._brokers(args.get("from", 0))
@@ -175,7 +182,11 @@ class Exam:
         zones = {}
         if ends.settled is not None:
             zones = {zone.number: place for zone, place in zip(ends.settled.zones, ends.settled.inputs)}
-        lines = [[zone, zones.get(zone), value] for zone, value in ends.board.looked()]
+        node = ends.node()
+        known = {}
+        if node is not None and node.contacts is not None:
+            known = {line.zone.number: _condition(line) for line in node.contacts}
+        lines = [[zone, zones.get(zone), value, known.get(zone)] for zone, value in ends.board.looked()]
         button = ends.board.check()["button"]
         return port.well({"button": button, "boot_button": ends.board.boot_held(ends.settled), "lines": lines})
 
@@ -227,4 +238,6 @@ class Exam:
         if why is None:
             enrol.keep_wifi(ends.folder, ends.network.networks_all())
             return port.well({"ssid": ssid, "rssi": ends.board.station_now()[3]})
-        return port.no("wifi", wifi.WHY[why])
+        answer = port.no("wifi", wifi.WHY[why])
+        answer["why"] = why
+        return answer

@@ -32,7 +32,7 @@ def seen(watch, given, effects, now_ms):
                 found.append(stage)
     for effect in effects:
         if effect[0] == "save":
-            watch, more = _saved(watch, effect[1], given[2] if kind == "edge" else now_ms)
+            watch, more = _saved(watch, effect[1], given[2] if kind == "edge" else now_ms, now_ms)
             found += more
     return watch, found
 
@@ -52,7 +52,7 @@ def _step(value, told):
     return 1 if value <= 1 and told <= 1 else STEP_PERMILLE
 
 
-def _saved(watch, records, at_ms):
+def _saved(watch, records, at_ms, now_ms):
     """The journal now holds these: which are new?"""
     found = []
     presses = watch.presses
@@ -61,6 +61,9 @@ def _saved(watch, records, at_ms):
             presses = (presses + ((record["boot"], record["seq"], at_ms),))[-PRESSES_MAX:]
             event = {"event": "press", "what": record["what"], "boot": record["boot"], "seq": record["seq"]}
             event["at_ms"] = at_ms
+            event["kept_ms"] = now_ms - at_ms
+            if "zone" in record:
+                event["zone"] = record["zone"]
             found.append(event)
     return Watch(presses, watch.values, watch.boot), found
 

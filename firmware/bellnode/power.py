@@ -158,6 +158,11 @@ def _level(cell_mv, before):
             return name
 
 
+def level_of(settings, mv):
+    """The level of a battery that reads `mv` now, without the patience of `step`."""
+    return _level(mv // settings.cells, None)
+
+
 def percent(power):
     """State of charge, 0 to 100, or None while it is not known."""
     if power.mv is None or power.level_seen == "missing":

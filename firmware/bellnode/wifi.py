@@ -110,6 +110,17 @@ class Network:
         return len(self._networks)
 
     @seldom("cable")
+    def tried(self):
+        """(name, why): the network that is tried, and what the driver says (see WHY); (None, None) while it is up."""
+        if not self._networks or self.network_up():
+            return None, None
+        try:
+            why = _SAYS.get(self._station.status())
+        except (OSError, RuntimeError):
+            why = None
+        return self._networks[(self._turn - 1) % len(self._networks)][0], why
+
+    @seldom("cable")
     def networks_all(self):
         """Tuple of (ssid, password)."""
         return self._networks

@@ -150,12 +150,15 @@ def live_view(stage: Stage, words: Words, keys: str) -> RenderableType:
     return Group(address_panel(stage.bench), bells_table(stage), Text(keys, style="bold"), *words.news)
 
 
-def save_svg(console: Console, path: Path) -> None:
+def save_svg(console: Console, path: Path, title: str = "bellsim demo --headless") -> None:
     """What the console has recorded, as a picture that loads nothing from anywhere."""
-    text = console.export_svg(title="bellsim demo --headless")
+    path.write_text(plain_svg(console.export_svg(title=title)), encoding="utf-8")
+
+
+def plain_svg(text: str) -> str:
+    """A picture of Rich's without its fonts from elsewhere, and with Hangul as wide as it is."""
     text = re.sub(r"@font-face\s*\{.*?\}", "", text, flags=re.DOTALL)
-    text = re.sub(r'(<text [^>]*textLength=")[^"]*("[^>]*>)([^<]*)', _wide, text)
-    path.write_text(text, encoding="utf-8")
+    return re.sub(r'(<text [^>]*textLength=")[^"]*("[^>]*>)([^<]*)', _wide, text)
 
 
 def _wide(match: re.Match[str]) -> str:

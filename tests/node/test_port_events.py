@@ -19,7 +19,7 @@ def test_a_press_and_its_receipts_with_ms_since_the_edge():
     )
     assert found == [
         {"event": "edge", "name": "button", "closed": True, "at_ms": 1000},
-        {"event": "press", "what": "panic", "boot": BOOT, "seq": 3, "at_ms": 1000},
+        {"event": "press", "what": "panic", "boot": BOOT, "seq": 3, "at_ms": 1000, "kept_ms": 2},
     ]
     watch, found = port_events.seen(watch, receipt(3, "stored"), (("save", []),), 1025)
     assert found == [{"event": "stage", "boot": BOOT, "seq": 3, "stage": "stored", "after_ms": 25}]
@@ -27,6 +27,15 @@ def test_a_press_and_its_receipts_with_ms_since_the_edge():
     assert port_events.seen(watch, ("received", {"type": "command"}), (), 1030)[1] == []
     watch, found = port_events.seen(watch, ("tick",), (("save", [record(3), record(4, "test")]),), 2000)
     assert [(event["seq"], event["at_ms"]) for event in found] == [(4, 2000)]
+
+
+def test_an_event_of_a_line_names_its_zone():
+    _, found = port_events.seen(
+        port_events.NEW, ("tick",), (("save", [{"boot": BOOT, "seq": 9, "what": "test", "zone": 4}]),), 50
+    )
+    assert found == [
+        {"event": "press", "what": "test", "boot": BOOT, "seq": 9, "at_ms": 50, "kept_ms": 0, "zone": 4},
+    ]
 
 
 def test_only_the_newest_presses_are_followed():

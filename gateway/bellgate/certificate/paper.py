@@ -45,7 +45,9 @@ def pdf(document: Mapping[str, Any], url: str) -> bytes:
     from fpdf import FPDF  # noqa: PLC0415  (a third of a second, and few gateways print)
 
     made = FPDF(format="A4")
-    made.set_creation_date(datetime.fromtimestamp(document["stored_ms"] / 1000, UTC))
+    made.set_creation_date(
+        datetime.fromtimestamp((document["stored_ms"] or document["certificate"]["made_ms"]) / 1000, UTC)
+    )
     made.set_title(f"{sheet(document, LANGUAGES[0]).title} {document['bell_id']}")
     made.add_font("hangul", fname=font())
     made.set_auto_page_break(True, margin=15)

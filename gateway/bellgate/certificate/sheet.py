@@ -132,6 +132,8 @@ def sheet(document: Mapping[str, Any], language: str) -> Sheet:
     )
 
 
-def moment(at_ms: int) -> str:
-    """ "2026-11-22 23:15:00 KST" """
+def moment(at_ms: int | None) -> str:
+    """ "2026-11-22 23:15:00 KST"; a dash for what has not been: the kit prints before a gateway has stored it."""
+    if at_ms is None:
+        return "–"
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(KST).strftime("%Y-%m-%d %H:%M:%S KST")
