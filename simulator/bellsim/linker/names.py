@@ -27,7 +27,7 @@ class Names:
         self.program, self.held = program, frozenset(held)
         self._functions: dict[str, ast.FunctionDef] = {}  # the first of each name
         for each in program.modules.values():
-            for statement in each.body:
+            for statement in [*each.body, *(each.defs[name][0] for source, name in program.shared if source == each.name)]:
                 for node in ast.walk(statement):
                     if isinstance(node, ast.FunctionDef):
                         self._functions.setdefault(node.name, node)
@@ -59,9 +59,13 @@ class Names:
                     self._taken[file].add(self.globals[item])
             elif self._fixed(module, name):
                 self.globals[item] = name
+            elif item in program.shared:
+                continue  # a member, see `write`
             elif ENTRY in homes:
                 self.globals[item] = self.new(f"{module.split('.')[-1]}_{name.replace('.', '_')}")
         for item, homes in program.home.items():
+            if item in program.shared:
+                continue
             if item in self.bundled:
                 key = self.bundled[item].bundle
                 if key not in self.bundles:
@@ -98,6 +102,7 @@ class Names:
         unknown: set[str] = set()
         for module in program.modules.values():
             fields = field_texts(module.body, module)
+            defined |= {name.partition(".")[2] for source, name in program.shared if source == module.name}
             for statement in module.statements():
                 for node in ast.walk(statement):
                     if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in fields:
