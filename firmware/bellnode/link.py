@@ -52,9 +52,7 @@ class Link:
         self._up_topic, self._down_topic, self._status_topic = topics
         self._will, self._hello, self._farewell = statuses
         self._owner = owner
-        self._urgent = owner.urgent
         self._log = owner.log
-        self._alive = lambda: owner.alive("link")
         self._state = link_state.start(len(config.brokers), seed, network.now_ms())
         self._dialler = None
         self._session = None
@@ -83,13 +81,13 @@ class Link:
     def next_broker(self):
         """Leave this broker: it may be frozen."""
         was_up = self._state.phase == "up"
-        self._state, _ = link_state.step(self._state, "suspect", self._now_ms(), self._urgent())
+        self._state, _ = link_state.step(self._state, "suspect", self._now_ms(), self._owner.urgent())
         if was_up:
             self._leave("under suspicion")
 
     def hurry(self):
         """Something urgent waits: shorten the pause between attempts."""
-        self._state, _ = link_state.step(self._state, "hurry", self._now_ms(), self._urgent())
+        self._state, _ = link_state.step(self._state, "hurry", self._now_ms(), self._owner.urgent())
         self._nudge.set()
 
     def network_lost(self):
@@ -97,7 +95,7 @@ class Link:
         if self._session is not None:
             self._leave("the network is away")
 
-    async def stop(self):
+    async def say_goodbye(self):
         """Say goodbye, if anybody listens, and end."""
         self._stopping = True
         if self.up:
@@ -115,10 +113,10 @@ class Link:
 
     # --- the one task
 
-    async def run(self):
-        """For ever: pause, open, stay. Returns after stop()."""
+    async def keep_linked(self):
+        """For ever: pause, open, stay. Returns after say_goodbye()."""
         while not self._stopping:
-            self._alive()
+            self._owner.alive("link")
             if not self._network.network_up():
                 await asyncio.sleep(NETWORK_POLL_MS / 1000)
                 continue
@@ -130,7 +128,7 @@ class Link:
                 except asyncio.TimeoutError:
                     pass
                 continue
-            self._state, effects = link_state.step(self._state, "due", self._now_ms(), self._urgent())
+            self._state, effects = link_state.step(self._state, "due", self._now_ms(), self._owner.urgent())
             _, index, deadline_ms = effects[0]
             self._why = None
             self._session = asyncio.create_task(self._live(self._config.brokers[index], deadline_ms))
@@ -146,7 +144,7 @@ class Link:
             self._session = None
             self._log(f"broker {index + 1} {why}")
             if self._state.phase != "waiting":
-                self._state, _ = link_state.step(self._state, "lost", self._now_ms(), self._urgent())
+                self._state, _ = link_state.step(self._state, "lost", self._now_ms(), self._owner.urgent())
 
     def _leave(self, why):
         """End the session from anywhere. No task can cancel itself: then _stay sees `_why` and ends."""
@@ -204,7 +202,7 @@ class Link:
         """Connect, subscribe. Leaves reader and writer set; the caller closes whatever there is."""
         if self._dialler is None:
             self._dialler = tls.Dialler(self._config, self._names)
-        self._reader, self._writer = await self._dialler.open(broker, self._urgent())
+        self._reader, self._writer = await self._dialler.open(broker, self._owner.urgent())
         self._decoder = mqtt.Decoder()
         self._early = []
         will = (self._status_topic, self._will)
@@ -244,7 +242,7 @@ class Link:
         for packet in self._early:
             self._take(packet)
         while True:
-            self._alive()
+            self._owner.alive("link")
             if self._why is not None:
                 raise LinkLost(self._why)
             self._state, verdict, left_ms = link_state.watch(self._state, self._now_ms())

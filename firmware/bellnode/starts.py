@@ -48,7 +48,7 @@ class Starts:
         mixed = str(self._record["count"]).encode() + b"/" + random + b"/" + unique
         return str(hexlify(sha256(mixed).digest()), "utf-8")[:16], self._record["crash"], faults
 
-    def report(self):
+    def last_crash(self):
         """`info` of the event "fault" about how the last run ended, or None."""
         return life.report(self._record)
 

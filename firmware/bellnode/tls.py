@@ -104,12 +104,12 @@ class Dialler:
     def worked(self, broker):
         """The broker has proved who it is: its address is worth keeping."""
         self.reached = True
-        self._names.worked(broker.host, self._address)
+        self._names.proved(broker.host, self._address)
 
     def failed(self, broker):
         """It has not: the address may be old."""
         if self._address is not None:
-            self._names.failed(broker.host)
+            self._names.doubt(broker.host)
 
 
 def drop(writer, kindly):

@@ -121,11 +121,11 @@ async def until(seen) -> None:
 def run(story) -> World:
     async def whole() -> World:
         world = World()
-        task = asyncio.create_task(world.link.run())
+        task = asyncio.create_task(world.link.keep_linked())
         try:
             await story(world, world.dialler)
         finally:
-            await world.link.stop()
+            await world.link.say_goodbye()
             async with asyncio.timeout(10):
                 await task
         return world

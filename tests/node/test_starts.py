@@ -77,7 +77,7 @@ def test_an_exception_is_kept_without_secrets_and_told_once():
     name = folder()
     record = starts.Starts(name, ("hunter2",))
     record.begin(bytes(16), b"")
-    assert record.report() is None
+    assert record.last_crash() is None
     record.crashed(raised("hunter2 is wrong"))
     again = starts.Starts(name)
     again.begin(bytes(16), b"")
@@ -113,7 +113,7 @@ def test_a_flash_that_takes_nothing_stops_nothing():
     record.crashed(raised("x"))
     record.steady()
     assert record.end() is False
-    assert record.report()["crash"] == "ValueError"
+    assert record.last_crash()["crash"] == "ValueError"
 
 
 def test_the_longest_report_fits_an_event():

@@ -18,10 +18,12 @@ from bellsim.linker.tree import FUNCTIONS
 PLAIN = "_Plain"  # no name of the source
 
 
-def merged(modules: dict[str, Module], values: set[tuple[str, str]], lent: set[tuple[str, str]]) -> Iterator[str]:
-    """Merge; gives "Class.method" of each method that is now one of the one class, with its module in front.
+def merged(
+    modules: dict[str, Module], asked: set[str], values: set[tuple[str, str]], lent: set[tuple[str, str]]
+) -> Iterator[str]:
+    """Merge; gives "module:Class.method" of each method that is now one of the one class.
 
-    values: classes that are more than called. lent: what is loaded when it is needed, and has to go again.
+    asked: names that any object is asked for. values: classes that are more than called. lent: what is loaded when it is needed, and has to go again.
     """
     names: set[str] = set()
     found: list[tuple[Module, ast.ClassDef]] = []
@@ -29,7 +31,7 @@ def merged(modules: dict[str, Module], values: set[tuple[str, str]], lent: set[t
         for statement in module.body:
             item = (module.name, getattr(statement, "name", ""))
             if isinstance(statement, ast.ClassDef) and item not in values and item not in lent and not module.group:
-                methods = _methods(statement)
+                methods = _methods(statement, asked)
                 if methods is not None and not names & set(methods):
                     names |= set(methods)
                     found.append((module, statement))
@@ -44,7 +46,7 @@ def merged(modules: dict[str, Module], values: set[tuple[str, str]], lent: set[t
             module.aliases[PLAIN] = (ENTRY, PLAIN)
         for method in owner.body:
             assert isinstance(method, FUNCTIONS)
-            if method.name != "__init__":
+            if method.name != "__init__" and (method.name in asked or method.name.startswith("__")):
                 module.defs[f"{owner.name}.{method.name}"] = [method]
                 yield f"{module.name}:{owner.name}.{method.name}"
         function = _constructor(owner)
@@ -52,19 +54,19 @@ def merged(modules: dict[str, Module], values: set[tuple[str, str]], lent: set[t
         module.defs[owner.name] = [function]
 
 
-def _methods(owner: ast.ClassDef) -> list[str] | None:
-    """The methods besides its constructor; None if the class can be no other."""
+def _methods(owner: ast.ClassDef, asked: set[str]) -> list[str] | None:
+    """The methods besides its constructor that are needed; None if the class can be no other."""
     if owner.bases or owner.decorator_list or any(not isinstance(method, FUNCTIONS) for method in owner.body):
         return None
     found = {method.name: method for method in owner.body if isinstance(method, FUNCTIONS)}
     begin = found.pop("__init__", None)
     if begin is None or any(isinstance(node, ast.Return) for node in ast.walk(begin)):
         return None
-    if any(name.startswith("__") or method.decorator_list for name, method in found.items()):
+    if any(method.decorator_list for method in found.values()):
         return None
     if any(not isinstance(value, ast.Constant) for method in owner.body for value in method.args.defaults):  # type: ignore[union-attr]
         return None
-    return list(found)
+    return [name for name in found if name in asked or name.startswith("__")]
 
 
 def _constructor(owner: ast.ClassDef) -> ast.FunctionDef:

@@ -5,8 +5,8 @@ import builtins
 
 from bellsim.linker.bundle import bundles
 from bellsim.linker.program import Program
-from bellsim.linker.source import ENTRY, LOANS, PROGRAM, Item, Module, of_module
-from bellsim.linker.tree import called, defines
+from bellsim.linker.source import ENTRY, LOANS, PROGRAM, Item, Module, field_texts, of_module
+from bellsim.linker.tree import defines
 
 # Names of machine, network, esp32 and neopixel: an object of theirs may be asked for them.
 _BOARD = """
@@ -213,20 +213,3 @@ class Names:
                 if new != item:
                     found[new if home == ENTRY else f"{home.split('.')[1]}.{new}"] = f"{module}.{item}"
         return found
-
-
-def field_texts(statements: list[ast.stmt], module: Module) -> set[int]:
-    """id() of the literals in these statements of the module that name the fields of a namedtuple."""
-    tuples = set()
-    for statement in module.body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Call) and called(node) == "namedtuple":
-                tuples |= {inner.id for inner in ast.walk(node.args[1]) if isinstance(inner, ast.Name)}
-    found = set()
-    for statement in statements:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Call) and called(node) == "namedtuple":
-                found |= {id(inner) for inner in ast.walk(node) if isinstance(inner, ast.Constant)}
-        if isinstance(statement, ast.Assign | ast.AugAssign) and set(defines(statement)) & tuples:
-            found |= {id(inner) for inner in ast.walk(statement.value) if isinstance(inner, ast.Constant)}
-    return found

@@ -4,9 +4,9 @@ import ast
 import copy
 
 from bellsim.linker.bundle import arguments
-from bellsim.linker.names import Names, field_texts
+from bellsim.linker.names import Names
 from bellsim.linker.program import Program
-from bellsim.linker.source import ENTRY, Item, LinkError, Module, of_module
+from bellsim.linker.source import ENTRY, Item, LinkError, Module, field_texts, of_module
 from bellsim.linker.tree import FUNCTIONS, argument_names, bound_by, called, defines, local_names
 
 WHICH = "which of the bundle"  # no name that a source could have
