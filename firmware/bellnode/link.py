@@ -207,11 +207,11 @@ class Link:
         self._early = []
         will = (self._status_topic, self._will)
         await self._ask(mqtt.connect(client_id(self._config), link_state.KEEPALIVE_S, will))
-        answer = await self._answer(mqtt.Connack)
-        if answer.code:
-            raise LinkLost(mqtt.CONNACK_WHY.get(answer.code, f"CONNACK code {answer.code}"))
+        code = (await self._answer(mqtt.CONNACK)).codes[0]
+        if code:
+            raise LinkLost(mqtt.CONNACK_WHY.get(code, f"CONNACK code {code}"))
         await self._ask(mqtt.subscribe(self._down_topic, self._next_number()))
-        answer = await self._answer(mqtt.Suback)
+        answer = await self._answer(mqtt.SUBACK)
         if 0x80 in answer.codes:
             raise LinkLost(f"may not subscribe {self._down_topic}: see the broker's permissions")
 
@@ -224,7 +224,7 @@ class Link:
         found = None
         while found is None:
             for packet in self._decoder.feed(await self._read(link_state.OPEN_MS)):
-                if found is None and isinstance(packet, kind):
+                if found is None and packet.kind == kind:
                     found = packet
                 elif len(self._early) < EARLY_MAX:
                     self._early.append(packet)
@@ -259,15 +259,15 @@ class Link:
                 self._take(packets.pop(0))
 
     def _take(self, packet):
-        if isinstance(packet, mqtt.Publish):
+        if packet.kind == mqtt.PUBLISH:
             if packet.number is not None:
                 self._put(mqtt.puback(packet.number))
             if packet.retain:
                 self._log("ignored a retained message: a replay must not move the lamp")
             else:
                 self._owner.received(packet.topic, packet.payload)
-        elif isinstance(packet, (mqtt.Connack, mqtt.Suback)):
-            raise LinkLost(f"{type(packet).__name__} out of turn")
+        elif packet.kind in (mqtt.CONNACK, mqtt.SUBACK):
+            raise LinkLost(f"packet type {packet.kind} out of turn")
 
     # --- writing
 

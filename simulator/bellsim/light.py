@@ -11,6 +11,7 @@ import secrets
 import ssl
 import tempfile
 import time
+from typing import Any
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,12 +97,12 @@ class LightBell:
             self._writer = None
             writer.close()
 
-    def _take(self, packet: object, writer: asyncio.StreamWriter) -> None:
-        if isinstance(packet, mqtt.Connack) and packet.code:
+    def _take(self, packet: Any, writer: asyncio.StreamWriter) -> None:
+        if packet.kind == mqtt.CONNACK and packet.codes[0]:
             raise EOFError
-        if isinstance(packet, mqtt.Suback):
+        if packet.kind == mqtt.SUBACK:
             self._writer = writer
-        if not isinstance(packet, mqtt.Publish):
+        if packet.kind != mqtt.PUBLISH:
             return
         if packet.number is not None:
             writer.write(mqtt.puback(packet.number))
