@@ -95,13 +95,14 @@ def start(kind, settings, boot, crash, brokers, now_ms):
 
 def step(node, given, now_ms):
     """(node, effects) after one input; see the module's docstring. An input that is not listed raises ValueError."""
-    kept, known = _kept(node), _record(node)
+    was = node
     node, effects = _take(node, given, now_ms)
     node, later = _let_time_pass(node, now_ms)
     effects += later
-    if _kept(node) != kept:
+    # Made only now: while the parts are at work there is no memory to hold what it was.
+    if node.outbox is not was.outbox and _kept(node) != _kept(was):
         effects = [("save", outbox.records(node.outbox))] + effects
-    if _record(node) != known:
+    if _record(node) != _record(was):
         effects.append(("remember", _record(node)))
     return node, tuple(effects)
 

@@ -11,9 +11,9 @@ import secrets
 import ssl
 import tempfile
 import time
-from typing import Any
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bellgate.enrolment import Enrolment
 from bellnode import mqtt

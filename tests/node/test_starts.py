@@ -81,13 +81,13 @@ def test_an_exception_is_kept_without_secrets_and_told_once():
     record.crashed(raised("hunter2 is wrong"))
     again = starts.Starts(name)
     again.begin(bytes(16), b"")
-    info = again.report()
+    info = again.last_crash()
     assert (info["crash"], info["text"]) == ("ValueError", "* is wrong")
     assert info["at"].startswith("test_starts:")
     again.told()
     third = starts.Starts(name)
     third.begin(bytes(16), b"")
-    assert third.report() is None
+    assert third.last_crash() is None
     gone(name)
 
 
