@@ -153,13 +153,14 @@ class App:
             due_ms = node.due_ms(self._node)
         if not self._network.network_up():
             self._link.network_lost()
+        link_ms = self._attempt("link", self._link.keep_time)
         drawn_ms = self._attempt("outputs", self._player.draw)
         spare_ms = self._attempt("journal", self._tidy)
         if self._watch.turned() and not self._node.outbox.entries and self._player.dark():
             self.log("safe mode ends")
             self._restart()
         wait_ms = IDLE_MS if due_ms is None else min(IDLE_MS, max(1, due_ms - self._board.now_ms()))
-        for other_ms in (drawn_ms, spare_ms, self._board.poll_ms()):
+        for other_ms in (link_ms, drawn_ms, spare_ms, self._board.poll_ms()):
             if other_ms is not None:
                 wait_ms = min(wait_ms, other_ms)
         return wait_ms

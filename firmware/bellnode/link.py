@@ -1,4 +1,4 @@
-"""The connection to a broker: MQTT inside TLS (see `tls`), a deadline on every wait. asyncio.
+"""The connection to a broker: MQTT inside TLS (see `tls`), a deadline on every wait (see `keep_time`). asyncio.
 
 The decisions are in `link_state` and the bytes in `mqtt`; this is the skin. One write per MQTT packet, and the next
 packet only after the last one has left: mbedTLS must be given the same bytes again after a partial write.
@@ -94,6 +94,24 @@ class Link:
         """The radio is off the air: what is open is dead, and nothing is to be tried."""
         if self._session is not None:
             self._leave("the network is away")
+
+    def keep_time(self):
+        """Once a turn of the main loop: pings, and sees what took too long. ms until it has to be called again, or None.
+
+        So neither a read nor a write needs a deadline of its own, which would be two tasks each.
+        """
+        if not self.up:
+            return None
+        now_ms = self._now_ms()
+        write_ms = self._state.sent_ms + link_state.WRITE_MS - now_ms if self._writing else link_state.PING_MS
+        self._state, verdict, left_ms = link_state.watch(self._state, now_ms)
+        if write_ms <= 0:
+            self._leave("lost: a packet did not leave in time")
+        elif verdict == "ping":
+            self._put(mqtt.PINGREQ)
+        elif verdict == "silent":
+            self._leave("lost: no answer to a ping")
+        return max(1, min(write_ms, left_ms))
 
     async def say_goodbye(self):
         """Say goodbye, if anybody listens, and end."""
@@ -199,7 +217,10 @@ class Link:
             pass
 
     async def _open(self, broker):
-        """Connect, subscribe. Leaves reader and writer set; the caller closes whatever there is."""
+        """Connect, subscribe. Leaves reader and writer set; the caller closes whatever there is.
+
+        The deadline over the whole of it is the caller's.
+        """
         if self._dialler is None:
             self._dialler = tls.Dialler(self._config, self._names)
         self._reader, self._writer = await self._dialler.open(broker, self._owner.urgent())
@@ -217,13 +238,13 @@ class Link:
 
     async def _ask(self, packet):
         self._writer.write(packet)
-        await _within(self._writer.drain(), link_state.WRITE_MS)
+        await self._writer.drain()
 
     async def _answer(self, kind):
-        """The next packet of this kind. The deadline is the caller's, over the whole of the opening."""
+        """The next packet of this kind."""
         found = None
         while found is None:
-            for packet in self._decoder.feed(await self._read(link_state.OPEN_MS)):
+            for packet in self._decoder.feed(await self._read()):
                 if found is None and packet.kind == kind:
                     found = packet
                 elif len(self._early) < EARLY_MAX:
@@ -232,28 +253,21 @@ class Link:
                     raise LinkLost("the broker talks before it is asked")
         return found
 
-    async def _read(self, ms):
-        data = await _within(self._reader.read(READ_BYTES), ms)
+    async def _read(self):
+        data = await self._reader.read(READ_BYTES)
         if not data:
             raise LinkLost("closed by the broker")
         return data
 
     async def _stay(self):
+        """Take what comes. keep_time() sees that something comes."""
         for packet in self._early:
             self._take(packet)
         while True:
             self._owner.alive("link")
             if self._why is not None:
                 raise LinkLost(self._why)
-            self._state, verdict, left_ms = link_state.watch(self._state, self._now_ms())
-            if verdict == "ping":
-                self._put(mqtt.PINGREQ)
-            elif verdict == "silent":
-                raise LinkLost("no answer to a ping")
-            try:
-                packets = self._decoder.feed(await self._read(left_ms))
-            except asyncio.TimeoutError:
-                continue
+            packets = self._decoder.feed(await self._read())
             self._state = link_state.heard(self._state)
             while packets:
                 self._take(packets.pop(0))
@@ -301,13 +315,11 @@ class Link:
                 await self._to_write.wait()
                 self._to_write.clear()
                 while self._writing:
-                    await _within(self._writer.drain(), link_state.WRITE_MS)
+                    await self._writer.drain()
                     if self._queue:
                         self._writer.write(self._queue.pop(0))
                         self._state = link_state.sent(self._state, self._now_ms())
                     else:
                         self._writing = False
-        except asyncio.TimeoutError:
-            self._leave("lost: a packet did not leave in time")
         except OSError as fault:
             self._leave(f"lost: {type(fault).__name__} {fault}")

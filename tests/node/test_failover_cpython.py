@@ -153,6 +153,7 @@ def story(kinds, press_ms, becomes=None, fails_ms=0, until_ms=120_000):
                 world.feed(("edge", 1, loop.now_ms()))
                 world.feed(("edge", 0, loop.now_ms() + 80))
             world.feed(("tick",))
+            world.link.keep_time()
             await asyncio.sleep(0.02)
         await world.link.say_goodbye()
         await task
