@@ -78,11 +78,13 @@ def event(node, what, state, zone, info, at_ms, now_ms, until_ms=None):
     due_ms = now_ms if until_ms is None else until_ms
     new = outbox.entry(node.boot, seq, what, state, at_ms, due_ms, estimate, info, zone)
     box, effects = outbox.step(node.outbox, ("add", new), now_ms)
-    node, effects = carry(changed(node, seq=seq, outbox=box), effects, now_ms)
+    node = changed(node, seq=seq, outbox=box)
+    node, effects = carry(node, effects, now_ms)
     if until_ms is not None:
         return changed(node, held=(seq, what, at_ms)), effects
     if state == "alarm":
-        node = show(remember(node, node.boot, seq, what), node.boot, seq, what, at_ms, now_ms)
+        node = remember(node, node.boot, seq, what)
+        node = show(node, node.boot, seq, what, at_ms, now_ms)
     if not node.linked and outbox.urgent(node.outbox):
         effects.append(("hurry",))
     return node, effects

@@ -230,7 +230,7 @@ class Link:
         await self._ask(mqtt.connect(client_id(self._config), link_state.KEEPALIVE_S, will))
         code = (await self._answer(mqtt.CONNACK)).codes[0]
         if code:
-            raise LinkLost(mqtt.CONNACK_WHY.get(code, f"CONNACK code {code}"))
+            raise LinkLost(mqtt.refusal(code))
         await self._ask(mqtt.subscribe(self._down_topic, self._next_number()))
         answer = await self._answer(mqtt.SUBACK)
         if 0x80 in answer.codes:

@@ -15,13 +15,13 @@ PACKET_BYTES_MAX = 1280
 SKIPPED_BYTES_MAX = 65536
 _HEAD_BYTES = 160  # what is kept of a dropped PUBLISH: enough for the longest topic and the identifier
 
-CONNACK_WHY = {
-    1: "the broker refuses MQTT 3.1.1",
-    2: "the broker refuses this client identifier",
-    3: "the broker is not available",
-    4: "the broker refuses this user name",
-    5: "the broker does not know this certificate",
-}
+# Of a CONNACK, from code 1: one text lies in the flash that code runs from, a dict of five in the heap.
+CONNACK_WHY = """\
+the broker refuses MQTT 3.1.1
+the broker refuses this client identifier
+the broker is not available
+the broker refuses this user name
+the broker does not know this certificate"""
 
 CONNACK, PUBLISH, PUBACK, SUBACK, PINGRESP = 2, 3, 4, 9, 13
 # kind: one of those. number: packet identifier, None if there is none, as in a PUBLISH at QoS 0. codes: of CONNACK and
@@ -34,6 +34,12 @@ DISCONNECT = b"\xe0\x00"
 
 class MqttError(Exception):
     """Bytes that are not MQTT 3.1.1, or that a client must never be sent."""
+
+
+def refusal(code):
+    """What a CONNACK's code says, if it is not 0."""
+    whys = CONNACK_WHY.split("\n")
+    return whys[code - 1] if code <= len(whys) else f"CONNACK code {code}"
 
 
 def _field(data):

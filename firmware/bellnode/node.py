@@ -97,8 +97,28 @@ def step(node, given, now_ms):
     """(node, effects) after one input; see the module's docstring. An input that is not listed raises ValueError."""
     was = node
     node, effects = _take(node, given, now_ms)
-    node, later = _let_time_pass(node, now_ms)
-    effects += later
+    # What has become due: after every input, so that no input has to remember it.
+    node, more = sense.tick(node, now_ms)
+    effects += more
+    alarms, asked = alarm.step(node.alarms, ("tick",), now_ms)
+    node = answers.tick(changed(node, alarms=alarms), now_ms)
+    node, more = orders.tick(node, now_ms)
+    effects += more
+    box, more = outbox.step(node.outbox, ("tick",), now_ms)
+    node = changed(node, outbox=box)
+    node, more = happen.carry(node, more, now_ms)
+    effects += more
+    for _, shown in asked:
+        if node.linked:
+            item = outbox.entry(shown.boot, shown.seq, shown.what, "alarm", shown.happened_ms, now_ms)
+            effects.append(("send", "up", outbox.message(item, now_ms)))
+            effects.append(("log", f"asked for the stage of seq {shown.seq}"))
+    beat, due = health.step(node.health, ("tick", sense.watched(node)), now_ms)
+    node = changed(node, health=beat)
+    if due:
+        effects.append(_heartbeat(node, now_ms))
+    node, more = scene.step(node, now_ms)
+    effects += more
     # Made only now: while the parts are at work there is no memory to hold what it was.
     if node.outbox is not was.outbox and _kept(node) != _kept(was):
         effects = [("save", outbox.records(node.outbox))] + effects
@@ -184,28 +204,6 @@ def _received(node, message, now_ms):
     if message["type"] == "command":
         return orders.obey(node, message, now_ms)
     return node, [("log", f"ignored a {message['type']}: a bell takes receipts and commands")]
-
-
-def _let_time_pass(node, now_ms):
-    """What has become due: after every input, so that no input has to remember it."""
-    node, effects = sense.tick(node, now_ms)
-    alarms, asked = alarm.step(node.alarms, ("tick",), now_ms)
-    node, more = orders.tick(answers.tick(changed(node, alarms=alarms), now_ms), now_ms)
-    effects += more
-    box, more = outbox.step(node.outbox, ("tick",), now_ms)
-    node, more = happen.carry(changed(node, outbox=box), more, now_ms)
-    effects += more
-    for _, shown in asked:
-        if node.linked:
-            item = outbox.entry(shown.boot, shown.seq, shown.what, "alarm", shown.happened_ms, now_ms)
-            effects.append(("send", "up", outbox.message(item, now_ms)))
-            effects.append(("log", f"asked for the stage of seq {shown.seq}"))
-    beat, due = health.step(node.health, ("tick", sense.watched(node)), now_ms)
-    node = changed(node, health=beat)
-    if due:
-        effects.append(_heartbeat(node, now_ms))
-    node, more = scene.step(node, now_ms)
-    return node, effects + more
 
 
 def due_ms(node):

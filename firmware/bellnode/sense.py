@@ -24,7 +24,8 @@ def begin(node, kept, now_ms):
     if node.settings.home is None:
         return node, []
     home, effects = _home().start(node.settings.home, kept, now_ms)
-    return _from_home(happen.changed(node, home=home), effects, now_ms)
+    node = happen.changed(node, home=home)
+    return _from_home(node, effects, now_ms)
 
 
 # --- the button
@@ -33,14 +34,16 @@ def begin(node, kept, now_ms):
 def edge(node, given, now_ms):
     """("edge", level, at_ms)"""
     pressed, found = button.step(node.button, given, now_ms)
-    return _from_button(happen.changed(node, button=pressed), found, now_ms)
+    node = happen.changed(node, button=pressed)
+    return _from_button(node, found, now_ms)
 
 
 def _from_button(node, found, now_ms):
     effects = []
     for pattern, at_ms in found:
         testing, tested = testmode.step(node.testing, ("button", pattern, at_ms), now_ms)
-        node, more = _from_test(happen.changed(node, testing=testing), tested, now_ms)
+        node = happen.changed(node, testing=testing)
+        node, more = _from_test(node, tested, now_ms)
         effects += more
         effects.append(("log", f"{pattern}  seq {node.seq}"))
     return node, effects
@@ -54,7 +57,8 @@ def test_mode(node, ms, by, now_ms):
     for effect in found:
         if effect[0] == "refused":
             return node, [], effect[1]
-    node, effects = _from_test(happen.changed(node, testing=testing), found, now_ms)
+    node = happen.changed(node, testing=testing)
+    node, effects = _from_test(node, found, now_ms)
     return node, effects, None
 
 
@@ -67,7 +71,8 @@ def _from_test(node, found, now_ms):
             node, more = happen.event(node, *(effect[1:] + (now_ms,)))
         elif name == "pass":
             pattern, known = patterns.step(node.pattern, ("button",) + effect[1:], now_ms)
-            node, more = _from_pattern(happen.changed(node, pattern=pattern), known, now_ms)
+            node = happen.changed(node, pattern=pattern)
+            node, more = _from_pattern(node, known, now_ms)
         elif name == "pass_contact":
             node, more = _contact(node, ("contact",) + effect[1:], now_ms)
         elif name == "mode":
@@ -85,7 +90,8 @@ def _from_pattern(node, found, now_ms):
             node, more = happen.event(node, "fault", state, None, {"how": effect[1]}, now_ms, now_ms)
         else:
             window, kept = cancel.step(node.window, effect, now_ms)
-            node, more = _from_cancel(happen.changed(node, window=window), kept, now_ms)
+            node = happen.changed(node, window=window)
+            node, more = _from_cancel(node, kept, now_ms)
         effects += more
     return node, effects
 
@@ -103,7 +109,8 @@ def _from_cancel(node, found, now_ms):
             node, more = happen.event(node, what, "alarm", None, info, at_ms, now_ms, until_ms)
             if node.home is not None:
                 home, signs = _home().step(node.home, ("presence", at_ms), now_ms)
-                node, after = _from_home(happen.changed(node, home=home), signs, now_ms)
+                node = happen.changed(node, home=home)
+                node, after = _from_home(node, signs, now_ms)
                 more += after
         elif name == "turn":
             node, more = happen.let_go(node, effect[1], effect[2], now_ms)
@@ -137,7 +144,8 @@ def _from_lines(node, given, now_ms):
             continue  # found as it should be: no news, and nothing to restore
         if effect[0] == "contact":
             testing, tested = testmode.step(node.testing, effect, now_ms)
-            node, more = _from_test(happen.changed(node, testing=testing), tested, now_ms)
+            node = happen.changed(node, testing=testing)
+            node, more = _from_test(node, tested, now_ms)
         else:
             node, more = _contact(node, effect, now_ms)
         effects += more
@@ -148,7 +156,8 @@ def _from_lines(node, given, now_ms):
 def _contact(node, effect, now_ms):
     if node.home is not None:
         home, found = _home().step(node.home, effect, now_ms)
-        return _from_home(happen.changed(node, home=home), found, now_ms)
+        node = happen.changed(node, home=home)
+        return _from_home(node, found, now_ms)
     known = _contacts().event(node.settings.zones, effect)
     return (node, []) if known is None else happen.event(node, *(known[1:] + (now_ms,)))
 
@@ -157,7 +166,8 @@ def _contact(node, effect, now_ms):
 def supply(node, given, now_ms):
     """("mains", present) or ("battery", mv or None)"""
     state, found = power.step(node.power, given, now_ms)
-    return _from_power(happen.changed(node, power=state), found, now_ms)
+    node = happen.changed(node, power=state)
+    return _from_power(node, found, now_ms)
 
 
 @seldom("supply")
@@ -204,7 +214,8 @@ def key(node, given, now_ms):
 @seldom("keys")
 def _to_home(node, given, now_ms):
     home, found = _home().step(node.home, given, now_ms)
-    node, effects = _from_home(happen.changed(node, home=home), found, now_ms)
+    node = happen.changed(node, home=home)
+    node, effects = _from_home(node, found, now_ms)
     if given[0] == "pin" and [effect for effect in found if effect[0] == "beep" and effect[1] in CODE_TAKEN]:
         node = happen.changed(node, quiet_ms=None)
         if node.held is not None:
@@ -215,7 +226,8 @@ def _to_home(node, given, now_ms):
 
 def _cancel(node, at_ms, now_ms):
     window, found = cancel.step(node.window, ("cancel", at_ms), now_ms)
-    return _from_cancel(happen.changed(node, window=window), found, now_ms)
+    node = happen.changed(node, window=window)
+    return _from_cancel(node, found, now_ms)
 
 
 def _beep(node, name, now_ms):
@@ -252,22 +264,27 @@ def _from_home(node, found, now_ms):
 def tick(node, now_ms):
     """Whatever of all this has become due."""
     pressed, found = button.step(node.button, ("tick",), now_ms)
-    node, effects = _from_button(happen.changed(node, button=pressed), found, now_ms)
+    node = happen.changed(node, button=pressed)
+    node, effects = _from_button(node, found, now_ms)
     testing, found = testmode.step(node.testing, ("tick",), now_ms)
-    node, more = _from_test(happen.changed(node, testing=testing), found, now_ms)
+    node = happen.changed(node, testing=testing)
+    node, more = _from_test(node, found, now_ms)
     effects += more
     pattern, found = patterns.step(node.pattern, ("tick",), now_ms)
-    node, more = _from_pattern(happen.changed(node, pattern=pattern), found, now_ms)
+    node = happen.changed(node, pattern=pattern)
+    node, more = _from_pattern(node, found, now_ms)
     effects += more
     window, found = cancel.step(node.window, ("tick",), now_ms)
-    node, more = _from_cancel(happen.changed(node, window=window), found, now_ms)
+    node = happen.changed(node, window=window)
+    node, more = _from_cancel(node, found, now_ms)
     effects += more
     if node.contacts is not None:
         node, more = _from_lines(node, ("tick",), now_ms)
         effects += more
     if node.home is not None:
         home, found = _home().step(node.home, ("tick", clock.estimate(node.clock, now_ms)[0]), now_ms)
-        node, more = _from_home(happen.changed(node, home=home), found, now_ms)
+        node = happen.changed(node, home=home)
+        node, more = _from_home(node, found, now_ms)
         effects += more
     if power.due_ms(node.power) is not None:
         node, more = supply(node, ("tick",), now_ms)
