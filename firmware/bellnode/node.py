@@ -65,7 +65,7 @@ def start(kind, settings, boot, crash, brokers, now_ms):
     if settings.cancel_ms or patterns.waits(settings.press):
         keep("window")
     return changed(
-        Node(*[None] * len(happen.FIELDS)),
+        Node(*[None] * (len(happen.FIELDS) - 1), happen.Rest(*[None] * len(happen.REST))),
         kind=kind,
         settings=settings,
         boot=boot,
@@ -132,7 +132,11 @@ def _kept(node):
 
 
 def _record(node):
-    return {"ran": command.record(node.ran), "open": answers.record(node), "power": list(power.told(node.power))}
+    return {
+        "ran": command.record(node.rest.ran),
+        "open": answers.record(node),
+        "power": list(power.told(node.rest.power)),
+    }
 
 
 @seldom("start")
@@ -143,7 +147,7 @@ def _remembered(node, given, now_ms):
         node,
         ran=command.remembered(record.get("ran")),
         known=answers.remembered(record.get("open")),
-        power=power.start(node.settings.power, told if isinstance(told, list) else (), now_ms),
+        power=power.start(node.rest.settings.power, told if isinstance(told, list) else (), now_ms),
     )
     return sense.begin(node, given[2], now_ms)
 
@@ -180,10 +184,12 @@ def _loaded(node, given, now_ms):
 
 def _heartbeat(node, now_ms):
     pending = len(node.outbox.entries)
-    up_s = (now_ms - node.started_ms) // 1000
-    beat = health.message(node.health, node.boot, node.seq, up_s, pending, node.kind, node.crash, node.faults)
-    beat.update(power.values(node.power))
-    if node.home is not None:
+    up_s = (now_ms - node.rest.started_ms) // 1000
+    beat = health.message(
+        node.health, node.rest.boot, node.seq, up_s, pending, node.rest.kind, node.rest.crash, node.rest.faults
+    )
+    beat.update(power.values(node.rest.power))
+    if node.rest.home is not None:
         beat["armed"] = sense.armed(node)
     return ("send", "up", beat)
 
@@ -213,8 +219,8 @@ def due_ms(node):
         outbox.due_ms(node.outbox),
         alarm.due_ms(node.alarms),
         health.due_ms(node.health),
-        node.doubt_ms,
-        node.trial and node.trial[2],
+        node.rest.doubt_ms,
+        node.rest.trial and node.rest.trial[2],
         orders.check_ms(node),
     ]
     due = [at_ms for at_ms in due if at_ms is not None]

@@ -66,7 +66,9 @@ def _join(trees: dict[str, ast.Module], parts: list[str], asked: frozenset[str])
             known |= set(defines(statement))
             imports.add(ast.unparse(statement))
             body.append(statement)
-        trees[part] = ast.parse(f"import sys\nimport {into}\nsys.modules[{part!r}] = {into}\nfrom {into} import {', '.join(own)}")
+        trees[part] = ast.parse(
+            f"import sys\nimport {into}\nsys.modules[{part!r}] = {into}\nfrom {into} import {', '.join(own)}"
+        )
 
 
 def _fold(trees: Mapping[str, ast.Module], tree: ast.Module, asked: frozenset[str]) -> None:

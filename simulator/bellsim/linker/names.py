@@ -27,7 +27,10 @@ class Names:
         self.program, self.held = program, frozenset(held)
         self._functions: dict[str, ast.FunctionDef] = {}  # the first of each name
         for each in program.modules.values():
-            for statement in [*each.body, *(each.defs[name][0] for source, name in program.shared if source == each.name)]:
+            for statement in [
+                *each.body,
+                *(each.defs[name][0] for source, name in program.shared if source == each.name),
+            ]:
                 for node in ast.walk(statement):
                     if isinstance(node, ast.FunctionDef):
                         self._functions.setdefault(node.name, node)

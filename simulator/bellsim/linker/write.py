@@ -145,7 +145,9 @@ def _file(program: Program, file: str, order: list[str], names: Names) -> str:
     if resident:
         lines.append(f"import {ENTRY} as {names.of_file(ENTRY)}")
     # First, because a statement of a module may call what is in them.
-    bundles: list[ast.stmt] = [joined(name, [found[number] for number in sorted(found)]) for name, found in parts.items()]
+    bundles: list[ast.stmt] = [
+        joined(name, [found[number] for number in sorted(found)]) for name, found in parts.items()
+    ]
     if file == ENTRY and (ENTRY, PLAIN) in names.globals:
         plain = next(s for s in body if isinstance(s, ast.ClassDef) and s.name == names.globals[ENTRY, PLAIN])
         body.remove(plain)
