@@ -32,7 +32,7 @@ FIELDS = (
     "quiet_ms",  # until when an alarm may be heard, or None: it is quiet
     "rest",  # a Rest
 )
-REST = (
+REST_FIELDS = (
     "kind",  # as in wire.md
     "settings",  # settings.Settings
     "boot",  # this start's identity
@@ -56,19 +56,19 @@ REST = (
     "checked_ms",  # the last daily self-test, or the start
 )
 Node = namedtuple("Node", FIELDS)
-Rest = namedtuple("Rest", REST)
+Rest = namedtuple("Rest", REST_FIELDS)
 
 
 def changed(node, **changes):
     """The node with these fields instead, of its own or of its rest; the same one if it has them already."""
     own = rest = False
     for name, value in changes.items():
-        if name in REST:
+        if name in REST_FIELDS:
             rest = rest or getattr(node.rest, name) is not value
         else:
             own = own or getattr(node, name) is not value
     if rest:
-        changes["rest"] = Rest(*_values(node.rest, REST, changes))
+        changes["rest"] = Rest(*_values(node.rest, REST_FIELDS, changes))
     return Node(*_values(node, FIELDS, changes)) if own or rest else node
 
 

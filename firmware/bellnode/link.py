@@ -96,7 +96,7 @@ class Link:
             self._leave("the network is away")
 
     def keep_time(self):
-        """Once a turn of the main loop: pings, and sees what took too long. ms until it has to be called again, or None.
+        """Once a turn of the main loop: pings, and sees what took too long. ms until the next call matters, or None.
 
         So neither a read nor a write needs a deadline of its own, which would be two tasks each.
         """

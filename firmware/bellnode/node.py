@@ -65,7 +65,7 @@ def start(kind, settings, boot, crash, brokers, now_ms):
     if settings.cancel_ms or patterns.waits(settings.press):
         keep("window")
     return changed(
-        Node(*[None] * (len(happen.FIELDS) - 1), happen.Rest(*[None] * len(happen.REST))),
+        Node(*[None] * (len(happen.FIELDS) - 1), happen.Rest(*[None] * len(happen.REST_FIELDS))),
         kind=kind,
         settings=settings,
         boot=boot,

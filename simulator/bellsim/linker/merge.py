@@ -23,7 +23,8 @@ def merged(
 ) -> Iterator[str]:
     """Merge; gives "module:Class.method" of each method that is now one of the one class.
 
-    asked: names that any object is asked for. values: classes that are more than called. lent: what is loaded when it is needed, and has to go again.
+    asked: names that any object is asked for. values: classes that are more than called. lent: what is loaded when it
+    is needed, and has to go again.
     """
     names: set[str] = set()
     found: list[tuple[Module, ast.ClassDef]] = []
