@@ -65,7 +65,8 @@ def _methods(owner: ast.ClassDef, asked: set[str]) -> list[str] | None:
         return None
     if any(method.decorator_list for method in found.values()):
         return None
-    if any(not isinstance(value, ast.Constant) for method in owner.body for value in method.args.defaults):  # type: ignore[union-attr]
+    defaults = [value for method in (begin, *found.values()) for value in method.args.defaults]
+    if any(not isinstance(value, ast.Constant) for value in defaults):
         return None
     return [name for name in found if name in asked or name.startswith("__")]
 

@@ -32,7 +32,7 @@ def only_called(
                 elif isinstance(node, ast.Attribute) and (not isinstance(node.ctx, ast.Load) or id(node) not in calls):
                     other.add(node.attr)
                 elif isinstance(node, ast.Call) and called(node) in ("getattr", "hasattr", "setattr", "delattr"):
-                    other |= {value.value for value in node.args if isinstance(value, ast.Constant)}
+                    other |= {str(value.value) for value in node.args if isinstance(value, ast.Constant)}
                 elif id(node) in fields and isinstance(node, ast.Constant):
                     other |= set(str(node.value).split())
     for name, found in owners.items():
