@@ -24,8 +24,7 @@ def begin(node, kept, now_ms):
     if node.rest.settings.home is None:
         return node, []
     home, effects = _home().start(node.rest.settings.home, kept, now_ms)
-    node = happen.changed(node, home=home)
-    return _from_home(node, effects, now_ms)
+    return _from_home(happen.changed(node, home=home), effects, now_ms)
 
 
 # --- the button
@@ -109,8 +108,7 @@ def _from_cancel(node, found, now_ms):
             node, more = happen.event(node, what, "alarm", None, info, at_ms, now_ms, until_ms)
             if node.rest.home is not None:
                 home, signs = _home().step(node.rest.home, ("presence", at_ms), now_ms)
-                node = happen.changed(node, home=home)
-                node, after = _from_home(node, signs, now_ms)
+                node, after = _from_home(happen.changed(node, home=home), signs, now_ms)
                 more += after
         elif name == "turn":
             node, more = happen.let_go(node, effect[1], effect[2], now_ms)
@@ -156,8 +154,7 @@ def _from_lines(node, given, now_ms):
 def _contact(node, effect, now_ms):
     if node.rest.home is not None:
         home, found = _home().step(node.rest.home, effect, now_ms)
-        node = happen.changed(node, home=home)
-        return _from_home(node, found, now_ms)
+        return _from_home(happen.changed(node, home=home), found, now_ms)
     known = _contacts().event(node.rest.settings.zones, effect)
     return (node, []) if known is None else happen.event(node, *(known[1:] + (now_ms,)))
 
@@ -166,8 +163,7 @@ def _contact(node, effect, now_ms):
 def supply(node, given, now_ms):
     """("mains", present) or ("battery", mv or None)"""
     state, found = power.step(node.rest.power, given, now_ms)
-    node = happen.changed(node, power=state)
-    return _from_power(node, found, now_ms)
+    return _from_power(happen.changed(node, power=state), found, now_ms)
 
 
 @seldom("supply")
@@ -214,8 +210,7 @@ def key(node, given, now_ms):
 @seldom("keys")
 def _to_home(node, given, now_ms):
     home, found = _home().step(node.rest.home, given, now_ms)
-    node = happen.changed(node, home=home)
-    node, effects = _from_home(node, found, now_ms)
+    node, effects = _from_home(happen.changed(node, home=home), found, now_ms)
     if given[0] == "pin" and [effect for effect in found if effect[0] == "beep" and effect[1] in CODE_TAKEN]:
         node = happen.changed(node, quiet_ms=None)
         if node.held is not None:
@@ -283,8 +278,7 @@ def tick(node, now_ms):
         effects += more
     if node.rest.home is not None:
         home, found = _home().step(node.rest.home, ("tick", clock.estimate(node.clock, now_ms)[0]), now_ms)
-        node = happen.changed(node, home=home)
-        node, more = _from_home(node, found, now_ms)
+        node, more = _from_home(happen.changed(node, home=home), found, now_ms)
         effects += more
     if power.due_ms(node.rest.power) is not None:
         node, more = supply(node, ("tick",), now_ms)
