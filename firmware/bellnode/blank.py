@@ -52,7 +52,7 @@ class Blank:
 
     async def run(self):
         """Until stop()."""
-        network = asyncio.create_task(self._watch.guarded(self._network.run, "wifi_task"))
+        network = asyncio.create_task(self._watch.guarded(self._network.keep_joined, "wifi_task"))
         self._player.show("not_enrolled", False, False)
         self._watch.set_watchdog()
         while not self._stopping:
