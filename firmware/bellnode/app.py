@@ -111,7 +111,7 @@ class App:
             self._feed(("trial_over", given_up, "the bell did not come up with them"))
 
     def _status(self, state):
-        message = {"v": 1, "type": "status", "state": state, "boot": self._node.boot}
+        message = {"v": 1, "type": "status", "state": state, "boot": self._node.rest.boot}
         return bellwire.pack(message, self._topics[2], self._settings.key)
 
     def log(self, text):
