@@ -111,6 +111,7 @@ TABLE = (
     Row("gateway", "gateway_down", STOP, (("gateway.state", "is", "down"),)),
     Row("gateway", "gateway_ill", STOP, (("gateway.state", "is", "ill"),)),
     Row("gateway", "no_receipt", STOP, (("gateway.receipts", "is", False),)),
+    Row("alarm", "alarm_waiting", WARN, (("alarm.waiting", "is", True),)),
     Row("routing", "place_differs", STOP, (("routing.place", "is", False),)),
     Row("routing", "station_wrong", STOP, (("routing.agree", "is", False),)),
     Row("routing", "station_unproved", WARN, (("routing.agree", "is", "unproved"),)),
@@ -141,6 +142,7 @@ STANDS_ON = {
     "broker": ("cable", "identity", "wifi", "right"),
     "gateway": ("cable", "identity", "wifi", "right", "broker"),
     "signal": ("wifi",),
+    "alarm": ("wifi", "right", "broker", "gateway"),
     "clock": ("cable", "identity"),
 }
 

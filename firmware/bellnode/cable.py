@@ -110,12 +110,19 @@ class Talk:
         """The bell ends: the last thing that is said."""
         self._send(frame.EVENT, self._port.events, {"event": "gone", "why": why})
 
+    def _alarm(self):
+        """Is an alarm on its way? True, False, or "stuck": one waits, and there is no link that could take it."""
+        if not self._owner.urgent():
+            return False
+        node = self._ends.node()
+        return True if node is not None and node.linked else "stuck"
+
     # --- in
 
     def _take(self, items):
         for item in items:
             if item[0] == "frame":
-                self._step(("request", item[2], item[3], os.urandom(16), self._owner.urgent()))
+                self._step(("request", item[2], item[3], os.urandom(16), self._alarm()))
             elif item[0] == "improv":
                 self._improv(item[2])
 
@@ -132,7 +139,7 @@ class Talk:
             op = "wifi.set" if work[0] == "wifi" else "diag.scan"
             self._asked = op
             args = {"op": op, "ssid": work[1], "password": work[2]} if work[0] == "wifi" else {"op": op}
-            self._step(("improv", op, args, self._owner.urgent()))
+            self._step(("improv", op, args, self._alarm()))
 
     def _seen(self, given, effects):
         """From the bell: what its node was given, and what it wants."""

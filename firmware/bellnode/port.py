@@ -3,8 +3,8 @@
     step(port, given, now_ms) -> (port, effects)
 
 given, a tuple:
-    ("request", number, payload, nonce, alarm)  payload: bytes of the frame; nonce: 16 fresh random bytes; alarm: True
-                                                while an alarm is on its way
+    ("request", number, payload, nonce, alarm)  payload: bytes of the frame; nonce: 16 fresh random bytes; alarm: is one
+                                                on its way: True, False, "stuck" (there is no link for it)
     ("done", number, answer)                    an operation is over; answer: see `well` and `no`
     ("improv", op, args, alarm)                 Improv asks for "wifi.set" or "diag.scan"; its number is IMPROV
     ("boot", held)                              the BOOT button, looked at while `watches_boot`
@@ -36,7 +36,9 @@ CODE_DIGITS = 8
 IMPROV = -1  # the number of Improv's requests, which have none
 
 # operation: (bell, kind, arguments). bell: whose it is. kind: "now" · "job", one at a time · "calm", not while an alarm
-# is on its way · "calm job". arguments: name: what it must be; with "?" it may be left out.
+# is on its way · "spare", not while one is on its way over a link that stands: without a link, these find out why
+# nothing gets through, or mend it · "calm job" · "spare job". arguments: name: what it must be; with "?" it may be left
+# out.
 OPS = {
     "hello": ("any", "now", ""),
     "enrol.begin": ("blank", "now", "size:whole sha256:text"),
@@ -44,16 +46,16 @@ OPS = {
     "enrol.end": ("blank", "now", "proof:text"),
     "challenge": ("enrolled", "now", "for:text"),
     "wipe": ("enrolled", "calm", "code:text"),
-    "wifi.set": ("any", "calm job", "ssid:text password:any"),
+    "wifi.set": ("any", "spare job", "ssid:text password:any"),
     "diag.inputs": ("any", "now", ""),
     "diag.outputs": ("any", "now", ""),
     "diag.power": ("any", "now", ""),
     "diag.radio": ("any", "now", ""),
-    "diag.scan": ("any", "calm job", ""),
-    "diag.dns": ("any", "calm job", "host:text"),
+    "diag.scan": ("any", "spare job", ""),
+    "diag.dns": ("any", "spare job", "host:text"),
     "diag.brokers": ("enrolled", "now", "from?:whole"),
-    "diag.broker": ("enrolled", "calm job", "n:whole"),
-    "diag.journal": ("any", "calm", ""),
+    "diag.broker": ("enrolled", "spare job", "n:whole"),
+    "diag.journal": ("any", "spare", ""),
     "diag.boot": ("any", "now", ""),
     "diag.heap": ("any", "now", ""),
     "diag.faults": ("any", "now", ""),
@@ -222,7 +224,7 @@ def _refused(port, op, alarm):
         return no("state", "This bell is enrolled. Wipe it first: a challenge, the BOOT button, the operator's code.")
     if bell == "enrolled" and port.key is None:
         return no("state", "This bell is not enrolled. Enrol it first.")
-    if "calm" in kind and alarm:
+    if ("calm" in kind and alarm) or ("spare" in kind and alarm is True):
         return no("alarm", "Not now: an alarm is on its way. Ask again when it is stored.")
     if "job" in kind and port.job is not None:
         return no("busy", "Another operation is still running. Wait for its answer.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bed import ADDRESS, KIT, PASSWORD, SSID, Bed, bed, installer
-from breaks import bundle, keys_of
+from breaks import boot_held, bundle, keys_of
 
 from bellgate import commissioning
 from bellsim.programs import bellgate
@@ -91,6 +91,13 @@ async def blank_to_certificate(folder: Path) -> None:
         refused = await it.kit("enrol", "--file", str(it.edit(bell_id="b-other")))
         assert refused.code == 3 and refused.causes == ["already_enrolled"]
         assert (await it.enrol()).code == 0
+        # Its identity goes by the gesture and the operator's code, which the gateway gives; neither alone is enough.
+        unheld = await it.kit("wipe", "--code", "12345678")
+        assert unheld.code == 3 and unheld.causes == ["gesture_missing"]
+        async with boot_held(it):
+            wiped = await it.kit("wipe", *it.online)
+        assert wiped.code == 0 and wiped.said == {"wiped": True}, wiped.text
+        assert not it.enrolled
 
 
 def test_a_blank_bell_comes_to_its_certificate_in_one_go(tmp_path: Path) -> None:

@@ -41,8 +41,13 @@ def test_every_operation_is_for_the_bell_that_the_table_says():
         for it, name in ((blank, "blank"), (enrolled, "enrolled")):
             said = refused(it, arguments(op))
             assert (said == "state") == (bell not in ("any", name)), (op, name, said)
-        if "calm" in kind:
-            assert refused(blank if bell != "enrolled" else enrolled, arguments(op), alarm=True) == "alarm", op
+        it = blank if bell != "enrolled" else enrolled
+        if "calm" in kind or "spare" in kind:
+            assert refused(it, arguments(op), alarm=True) == "alarm", op
+        if "spare" in kind:  # no link is there that it could keep busy, and it may say why
+            assert refused(it, arguments(op), alarm="stuck") == op, op
+        elif "calm" in kind:
+            assert refused(it, arguments(op), alarm="stuck") == "alarm", op
 
 
 def test_what_is_no_request_is_told_so():
