@@ -243,16 +243,14 @@ class Board:
         poll.register(sys.stdin if _CPYTHON else sys.stdin.buffer, select.POLLIN)
         while count < limit and _ticks_diff(_ticks_ms(), begun) <= limit_ms:
             ready = 0
-            for found in poll.poll(0) if _CPYTHON else poll.ipoll(0):
+            for found in poll.poll(0) if _CPYTHON else poll.ipoll(0):  # type: ignore[attr-defined]
                 ready = found[1]
             if not ready:
                 break
             if _CPYTHON:
-                one = os.read(0, 1)
-            elif not sys.stdin.buffer.readinto(one):
-                one = b""
-            if not one:  # the end of a file, or a wire that was taken away
-                return None
+                one[:] = os.read(0, 1)
+            if not (one if _CPYTHON else sys.stdin.buffer.readinto(one)):  # type: ignore[union-attr]
+                return None  # the end of a file, or a wire that was taken away
             data[count] = one[0]
             count += 1
         return bytes(data[:count])
@@ -464,7 +462,7 @@ def clock_s():
 def prompt():
     """From now on the cable is MicroPython's: Ctrl-C stops a program again."""
     if not _CPYTHON:
-        import micropython  # noqa: PLC0415 -- CPython has none
+        import micropython  # type: ignore[import-not-found]  # noqa: PLC0415 -- CPython has none
 
         micropython.kbd_intr(3)
 

@@ -304,7 +304,12 @@ class Bell:
     def start(self) -> "Bell":
         with self._uart.open("ab") as uart:
             self.process = subprocess.Popen(
-                self._command, cwd=self.flash, env=self.environment, stdout=uart, stderr=uart
+                self._command,
+                cwd=self.flash,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,  # a terminal there would be taken for the installer's cable
+                stdout=uart,
+                stderr=uart,
             )
         return self
 

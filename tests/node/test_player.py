@@ -104,3 +104,28 @@ def test_a_silent_bell_starts_discreet():
     board, made = played(True)
     made.draw()
     assert board.rgb == indicator.TABLE["idle"].faint and made.dark()
+
+
+def test_an_output_is_tried_for_five_seconds_and_then_it_is_as_before():
+    board, made = played()
+    made.show("test_mode", False, False)
+    for name, heard in (("sounder", (player.BY_HAND_HZ, 0, 0)), ("strobe", (0, 1, 0)), ("siren", (0, 0, 1))):
+        made.by_hand(name, True)
+        assert board.heard == heard and board.rgb == indicator.DARK, name
+        made.by_hand(name, False)
+        assert board.heard == (0, 0, 0) and board.rgb == indicator.TABLE["test_mode"].bright, name
+    made.by_hand("lamp", True)
+    assert board.rgb == player.BY_HAND_RGB and board.heard == (0, 0, 0) and made.draw() == player.BY_HAND_MS
+    board.at_ms += player.BY_HAND_MS
+    made.draw()
+    assert board.rgb in (indicator.TABLE["test_mode"].bright, indicator.TABLE["test_mode"].glow)
+
+
+def test_an_alarm_takes_the_outputs_back_at_once():
+    board, made = played()
+    made.by_hand("siren", True)
+    made.show("sending", False, False)
+    assert board.heard == (0, 0, 0) and board.rgb == indicator.TABLE["sending"].bright
+    made.by_hand("siren", True)
+    made.sound("confirm", False)
+    assert board.heard[0] and not board.heard[2]

@@ -97,11 +97,25 @@ def test_a_bell_sees_its_own_packages_and_nothing_else(tmp_path: Path, runtime: 
 
 def test_a_bell_that_cannot_start_says_why(tmp_path: Path) -> None:
     async def story() -> None:
-        async with lone_bell(tmp_path, MICROPYTHON) as bell:
-            (bell.flash / "config.json").unlink()
-            with pytest.raises(SimulatorError, match=r"config\.json is not here"):
+        async with lone_bell(tmp_path, MICROPYTHON, code="raise ValueError('no firmware')") as bell:
+            with pytest.raises(SimulatorError, match=r"no firmware"):
                 await bell.power_on()
             assert not bell.powered
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("runtime", [MICROPYTHON, CPYTHON])
+@pytest.mark.parametrize("text", [None, "{", '{"v": 1}'])
+def test_a_bell_without_a_usable_identity_is_blank_and_says_so(tmp_path: Path, runtime: str, text: str | None) -> None:
+    async def story() -> None:
+        async with lone_bell(tmp_path, runtime) as bell:
+            (bell.flash / "config.json").unlink()
+            if text is not None:
+                (bell.flash / "config.json").write_text(text)
+            await bell.power_on()
+            await bell.wait_for("not_enrolled", 10)
+            assert "config.json" in bell.last_words()
 
     asyncio.run(story())
 
