@@ -234,7 +234,7 @@ class App:
             self._watch,
             self._player,
             self._names,
-            self._node.settings,
+            self._node.rest.settings,
             self._journal,
             self._link,
             self._settings,
