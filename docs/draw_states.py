@@ -105,7 +105,7 @@ CARD_PX = (1050, 1485)  # A5 upright, 7 pixels to the millimetre, near enough
 def _mermaid(table: dict[tuple[str, str], str]) -> list[str]:
     """A state diagram; signs that lead from and to the same states share one arrow, those that stay are left out."""
     arrows: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for (state, sign), after in table.items():
+    for (state, sign), after in table.pairs():
         if state != after:
             arrows[(state, after)].append(sign)
     lines = ["```mermaid", "stateDiagram-v2"]
