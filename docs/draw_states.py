@@ -6,7 +6,7 @@ With --check nothing is written; exit 1 if the files are not what the tables say
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from bellgate.core import attendance
