@@ -233,7 +233,7 @@ class Exam:
             return port.no("state", "Settings of the gateway are on trial. Ask again when they are kept.")
         if len(ssid.encode()) > 32 or len(password.encode()) > 64:
             return port.no("request", "A network's name has at most 32 bytes, a password 64.")
-        ends.record.secrets.append(password)
+        ends.record.secrets = tuple(ends.record.secrets) + (password,)
         why = await ends.network.try_join(ssid, password)
         if why is None:
             enrol.keep_wifi(ends.folder, ends.network.networks_all())
