@@ -172,7 +172,7 @@ class Exam:
         if op == "diag.faults":
             faults = [] if node is None else list(node.rest.faults)
             caught = ends.watch.reported()
-            last = caught[-1] if caught else ends.record.last_crash()
+            last = caught[-1] if caught else ends.record.known_crash()
             return port.well({"faults": faults, "bugs": ends.watch.bugs, "last": last})
         gateway_ms = None if node is None else clock.estimate(node.clock, ends.board.now_ms())[0]
         return port.well({"chip_s": board.clock_s(), "gateway_ms": gateway_ms})

@@ -54,7 +54,7 @@ class Starts:
         return life.report(self._record)
 
     @seldom("cable")
-    def last_crash(self):
+    def known_crash(self):
         """`info` of the last crash, told or not; None if there was none since the last start but one."""
         told = self._record.get("told")
         return life.report(self._record) or (life.report({"last": told}) if told else None)

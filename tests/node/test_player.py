@@ -127,5 +127,5 @@ def test_an_alarm_takes_the_outputs_back_at_once():
     made.show("sending", False, False)
     assert board.heard == (0, 0, 0) and board.rgb == indicator.TABLE["sending"].bright
     made.by_hand("siren", True)
-    made.sound("confirm", False)
+    made.hear("confirm", False)
     assert board.heard[0] and not board.heard[2]
