@@ -90,6 +90,7 @@ class BigScreen(Screen):
         self._app = app
         self._past: list[Text] = []
         self._climbed: list[Text] = []
+        self._fresh = True
 
     def _on(self, call: Callable[..., None], *given: object) -> None:
         if self._app.is_running:
@@ -119,15 +120,16 @@ class BigScreen(Screen):
         self.say(Text.assemble(("✔ ", "green"), title))
 
     def asked_for(self, ask: Ask, number: int, count: int) -> None:
-        """The order, big."""
-        self._climbed = []
+        """The order, big. The rungs of the last press stay until the next one climbs: they would be gone too soon."""
+        self._fresh = True
         self._on(self._app.show, "step", f"{number} / {count}")
         self._on(self._app.show, "now", self.words(f"ask.{ask.kind}", name=ask.name))
-        self._on(self._app.show, "rungs", "")
 
     def rung(self, ask: Ask, rung: str, ms: int | None) -> None:
         """One line each, its time in big digits too."""
         shown = "" if ms is None else f"{ms} ms"
+        if self._fresh:
+            self._climbed, self._fresh = [], False
         line = Text.assemble(("✔ ", "bold green"), self.words(f"rung.{rung}"), "  ", (shown, "cyan"))
         self._climbed.append(line)
         self._on(self._app.show, "rungs", Text("\n").join(self._climbed))

@@ -62,7 +62,7 @@ def gather(
         found["bell"] = {"enrolled": bool(hello.get("enrolled")), "bell_id": hello.get("bell_id")}
         for done, part in enumerate(parts):
             say(part, done, len(parts))
-            for left in reversed(range(ALARM_TRIES)):
+            for left in reversed(range(1 if found.get("alarm", {}).get("waiting") else ALARM_TRIES)):
                 try:
                     _part(port, part, hello, found, answers)
                     break
@@ -204,7 +204,8 @@ def look_behind(gateway: Gateway | None, answers: dict[str, Any], found: Finding
     """What the gateway says of itself and of this bell; without one, whether the bell hears it."""
     hello, pending = answers["hello"], answers.get("journal", {}).get("pending", 0)
     behind: dict[str, Any] = {}
-    if hello.get("linked") and pending and hello.get("up_ms", 0) > RECEIPT_MS:
+    waiting = found.get("alarm", {}).get("waiting")
+    if hello.get("linked") and (waiting or (pending and hello.get("up_ms", 0) > RECEIPT_MS)):
         behind["receipts"] = False
     if gateway is not None:
         behind["state"], behind["reason"] = gateway.health()

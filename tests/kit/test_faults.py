@@ -7,6 +7,7 @@ from pathlib import Path
 import faults
 import pytest
 from bed import SETTINGS, bed
+from fault_list import FAULTS, NONE
 
 from bellkit.texts import texts
 from bellsim.runtime import find_runtime
@@ -21,7 +22,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "kit-faults.md"
 
 async def quick() -> list[dict]:
     results = []
-    chosen = [one for one in faults.FAULTS if one.name in QUICK]
+    chosen = [one for one in FAULTS if one.name in QUICK]
     assert len(chosen) == len(QUICK)
     async with bed() as it:
         for one in chosen:
@@ -42,11 +43,11 @@ def test_the_verdict_names_the_true_cause_and_nothing_that_follows_from_it() -> 
 def test_the_table_in_the_docs_holds_every_fault_as_it_should_be_named() -> None:
     rows = [row.split("|") for row in DOCS.read_text(encoding="utf-8").splitlines() if row.startswith("| ")][1:]
     told = {row[1].strip(): re.findall(r"`([^`]*)`", row[3]) for row in rows}
-    assert told == {one.what: [one.cause] for one in faults.FAULTS}
+    assert told == {one.what: [one.cause] for one in FAULTS}
     assert len(told) >= 24
 
 
 def test_no_two_faults_share_a_name_and_every_cause_has_words() -> None:
-    assert len({one.name for one in faults.FAULTS}) == len({one.what for one in faults.FAULTS}) == len(faults.FAULTS)
+    assert len({one.name for one in FAULTS}) == len({one.what for one in FAULTS}) == len(FAULTS)
     known = texts("ko")
-    assert not [one.cause for one in faults.FAULTS if one.cause != faults.NONE and f"cause.{one.cause}" not in known]
+    assert not [one.cause for one in FAULTS if one.cause != NONE and f"cause.{one.cause}" not in known]
