@@ -6,7 +6,7 @@ With --check nothing is written; exit 1 if the files are not what the tables say
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from bellgate.core import attendance
@@ -103,10 +103,10 @@ LABEL_PX = 400
 CARD_PX = (1050, 1485)  # A5 upright, 7 pixels to the millimetre, near enough
 
 
-def _mermaid(table: dict[tuple[str, str], str]) -> list[str]:
+def _mermaid(table: Iterable[tuple[tuple[str, str], str]]) -> list[str]:
     """A state diagram; signs that lead from and to the same states share one arrow, those that stay are left out."""
     arrows: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for (state, sign), after in table.items():
+    for (state, sign), after in table:
         if state != after:
             arrows[(state, after)].append(sign)
     lines = ["```mermaid", "stateDiagram-v2"]
@@ -248,14 +248,14 @@ def states_md() -> str:
         "",
         "Each press has its own rung; only a receipt climbs. Table: [alarm.py](../firmware/bellnode/alarm.py).",
         "",
-        *_mermaid(alarm.TABLE),
+        *_mermaid(alarm.TABLE.pairs()),
         "## An incident, on the gateway",
         "",
         "What people do. Table: [incident.py](../gateway/bellgate/core/incident.py). `expire`: an acknowledgement",
         "without dispatch ran out, and the alarm sounds again. `merge`: it is the same emergency as another incident,",
         "which goes on and takes its signals (`absorb`). See [policies](policies.md).",
         "",
-        *_mermaid(TRANSITIONS),
+        *_mermaid(TRANSITIONS.items()),
         "| handling | the bell hears | possible from here |",
         "|---|---|---|",
     ]
@@ -270,7 +270,7 @@ def states_md() -> str:
         "is fresh, heard, seen, and a person is at it; `flawed`: one of that is not so; `lapsed`: it said nothing for",
         "10 s. Only *attended* counts. See [console](console.md#begin-the-watch).",
         "",
-        *_mermaid(attendance.TRANSITIONS),
+        *_mermaid(attendance.TRANSITIONS.items()),
     ]
     return "\n".join(lines)
 

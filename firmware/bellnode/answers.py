@@ -25,7 +25,7 @@ def linked(node, now_ms):
 def receipt(node, message, now_ms):
     """(node, effects, stored): stored is (boot, seq) if the gateway has the event on disk, else None."""
     boot, seq, stage = message["boot"], message["seq"], message["stage"]
-    if boot == node.boot and seq > node.seq:
+    if boot == node.rest.boot and seq > node.seq:
         return node, [("log", f"ignored a receipt for seq {seq}: never sent")], None
     box, effects = outbox.step(node.outbox, ("receipt", boot, seq, stage), now_ms)
     what = _known(node, boot, seq)
@@ -36,7 +36,7 @@ def receipt(node, message, now_ms):
     for effect in effects:
         if effect[0] == "cleared" and effect[1].first_ms is not None:
             read = clock.heard(read, message["now_ms"], effect[1].first_ms, now_ms)
-    tested_ms = node.tested_ms
+    tested_ms = node.rest.tested_ms
     for effect in effects:
         if effect[0] == "cleared" and effect[1].what == "test" and "input" in (effect[1].info or ()):
             tested_ms = now_ms + indicator.TEST_SHOWN_MS
@@ -63,7 +63,7 @@ def _known(node, boot, seq):
 
 def tick(node, now_ms):
     """The node without what the gateway has not named in time."""
-    if node.doubt_ms is None or now_ms < node.doubt_ms:
+    if node.rest.doubt_ms is None or now_ms < node.rest.doubt_ms:
         return node
     on_lamp = [(shown.boot, shown.seq) for shown in node.alarms]
     known = [entry for entry in node.known if entry[3] or (entry[0], entry[1]) in on_lamp]

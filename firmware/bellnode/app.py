@@ -98,10 +98,10 @@ class App:
         if faulty:
             faults += ("journal",)
         self._feed(("loaded", kept, faults))
-        if board.bitten() and record.report() is None:
+        if board.bitten() and record.last_crash() is None:
             record.stopped_by("watchdog", "loop")  # a loop that hangs can note nothing
-        if record.report() is not None:
-            self.report(record.report())
+        if record.last_crash() is not None:
+            self.report(record.last_crash())
             record.told()
         for zone, level in self._board.levels():
             self._feed(("line", zone, level, self._board.now_ms()))
@@ -111,7 +111,7 @@ class App:
             self._feed(("trial_over", given_up, "the bell did not come up with them"))
 
     def _status(self, state):
-        message = {"v": 1, "type": "status", "state": state, "boot": self._node.boot}
+        message = {"v": 1, "type": "status", "state": state, "boot": self._node.rest.boot}
         return bellwire.pack(message, self._topics[2], self._settings.key)
 
     def log(self, text):
@@ -126,9 +126,9 @@ class App:
 
     async def run(self):
         """Until stop(), or until the bell has to start again."""
-        network = asyncio.create_task(self._watch.guarded(self._network.run, "wifi_task"))
-        link = asyncio.create_task(self._watch.guarded(self._link.run, "link_task"))
-        self._watch.begin()
+        network = asyncio.create_task(self._watch.guarded(self._network.keep_joined, "wifi_task"))
+        link = asyncio.create_task(self._watch.guarded(self._link.keep_linked, "link_task"))
+        self._watch.set_watchdog()
         while not self._stopping:
             try:
                 wait_ms = self._turn()
@@ -136,7 +136,7 @@ class App:
                 self._watch.failed_turn(fault)
                 wait_ms = FAILED_MS
             await self._board.wait(wait_ms)
-        await self._link.stop()
+        await self._link.say_goodbye()
         try:
             await asyncio.wait_for(link, 2)
         except (asyncio.TimeoutError, asyncio.CancelledError):
@@ -160,13 +160,14 @@ class App:
             due_ms = node.due_ms(self._node)
         if not self._network.network_up():
             self._link.network_lost()
+        link_ms = self._attempt("link", self._link.keep_time)
         drawn_ms = self._attempt("outputs", self._player.draw)
         spare_ms = self._attempt("journal", self._tidy)
-        if self._watch.turn() and not self._node.outbox.entries and self._player.dark():
+        if self._watch.turned() and not self._node.outbox.entries and self._player.dark():
             self.log("safe mode ends")
             self._restart()
         wait_ms = IDLE_MS if due_ms is None else min(IDLE_MS, max(1, due_ms - self._board.now_ms()))
-        for other_ms in (drawn_ms, spare_ms, self._board.poll_ms()):
+        for other_ms in (link_ms, drawn_ms, spare_ms, self._board.poll_ms()):
             if other_ms is not None:
                 wait_ms = min(wait_ms, other_ms)
         return wait_ms
@@ -183,9 +184,9 @@ class App:
         """Every input but the button."""
         for zone, value, at_ms in self._board.lines():
             self._feed(("line", zone, value, at_ms))
-        for key, at_ms in self._board.keypad():
+        for key, at_ms in self._board.pressed_keys():
             self._feed(("key", key, at_ms))
-        for given in self._board.power():
+        for given in self._board.supply():
             self._feed(given)
         if self._cable is None and self._board.cable_speaks():
             self._cable = asyncio.create_task(self._serve())
@@ -194,11 +195,11 @@ class App:
 
     def bug(self, name, fault):
         """Something unforeseen was caught."""
-        self._watch.bug(name, fault)
+        self._watch.caught(name, fault)
 
     def alive(self, part):
         """A task made progress."""
-        self._watch.alive(part)
+        self._watch.seen(part)
 
     def fault(self, name, present):
         """A fault that the heartbeat names came or went."""
@@ -233,7 +234,7 @@ class App:
             self._watch,
             self._player,
             self._names,
-            self._node.settings,
+            self._node.rest.settings,
             self._journal,
             self._link,
             self._settings,
@@ -335,7 +336,7 @@ class App:
         elif name == "show":
             self._player.show(*effect[1:])
         elif name == "sound":
-            self._player.sound(*effect[1:])
+            self._player.hear(*effect[1:])
         elif name == "next_broker":
             self._link.next_broker()
         elif name == "hurry":
@@ -390,7 +391,7 @@ class App:
         self._feed(("checked", order, found, "journal" if wrong else ""))
 
     def _save(self, records):
-        self._watch.alive("journal")
+        self._watch.seen("journal")
         try:
             self._journal.save(records)
             self._watch.idle("journal")

@@ -52,9 +52,9 @@ class Blank:
 
     async def run(self):
         """Until stop()."""
-        network = asyncio.create_task(self._watch.guarded(self._network.run, "wifi_task"))
+        network = asyncio.create_task(self._watch.guarded(self._network.keep_joined, "wifi_task"))
         self._player.show("not_enrolled", False, False)
-        self._watch.begin()
+        self._watch.set_watchdog()
         while not self._stopping:
             wait_ms = IDLE_MS
             try:
@@ -75,7 +75,7 @@ class Blank:
             self._watched(("line", zone, value, at_ms))
         if self._cable is None and self._board.cable_speaks():
             self._cable = asyncio.create_task(self._answered())
-        self._watch.turn()
+        self._watch.turned()
         drawn_ms = self._player.draw()
         return IDLE_MS if drawn_ms is None else min(IDLE_MS, max(1, drawn_ms))
 
@@ -126,11 +126,11 @@ class Blank:
 
     def alive(self, part):
         """A task made progress."""
-        self._watch.alive(part)
+        self._watch.seen(part)
 
     def bug(self, name, fault):
         """Something unforeseen was caught."""
-        self._watch.bug(name, fault)
+        self._watch.caught(name, fault)
 
     def fault(self, name, present):
         """No heartbeat would tell it; the log does."""

@@ -63,7 +63,7 @@ class _Contact:
         """1 = closed."""
         return 1 if self._pin.value() == boards.PRESSED else 0
 
-    def take(self):
+    def noted(self):
         """[(level, ticks)] since the last call."""
         return self._latch.take()
 
@@ -150,7 +150,7 @@ class Board:
     def edges(self):
         """[(level, at_ms)] of the button since the last call, 1 = closed."""
         self.now_ms()
-        return [(level, self._at_ms(ticks)) for level, ticks in self._button.take()]
+        return [(level, self._at_ms(ticks)) for level, ticks in self._button.noted()]
 
     def lines(self):
         """What `_lines` says, if anything is wired."""
@@ -163,7 +163,7 @@ class Board:
         now_ms = self.now_ms()
         found = []
         for zone, contact in self._contacts:
-            found += [(zone, level, self._at_ms(ticks)) for level, ticks in contact.take()]
+            found += [(zone, level, self._at_ms(ticks)) for level, ticks in contact.noted()]
         if self._analogue and now_ms >= self._sample_ms:
             self._sample_ms = now_ms + SAMPLE_MS
             found += [(zone, self._permille(adc), now_ms) for zone, adc in self._analogue]
@@ -201,7 +201,7 @@ class Board:
         except OSError:
             return None
 
-    def power(self):
+    def supply(self):
         """[("mains", present), ("battery", mv or None)], what is wired, once in POWER_SAMPLE_MS; else []."""
         if self._mains is None and self._battery is None:
             return ()
@@ -295,7 +295,7 @@ class Board:
         on = ssid = address = rssi = None
         try:
             on = bool(self.station.active())
-            if self.network_up():
+            if self.station.isconnected():
                 rssi = self.station.status("rssi")
                 ssid = self.station.config("ssid") or None
                 address = self.station.ifconfig()[0]
@@ -314,7 +314,7 @@ class Board:
                 pass  # a name that nobody can type
         return sorted(found, reverse=True)
 
-    def keypad(self):
+    def pressed_keys(self):
         """[(key, at_ms)] pressed on the keypad since the last call. Call it every KEY_MS: see `poll_ms`."""
         return self._keypad() if self._rows else ()
 
@@ -359,14 +359,14 @@ class Board:
             return
         self._wake.clear()
 
-    def lamp(self, rgb):
+    def light(self, rgb):
         """The whole ring in one colour; (r, g, b), 0 to 255."""
         if rgb != self._rgb:
             self._rgb = rgb
             self._lamp.fill(rgb)
             self._lamp.write()
 
-    def sound(self, hz, strobe, siren):
+    def play(self, hz, strobe, siren):
         """Sounder in Hz or 0, strobe and siren 1 or 0; what is not wired stays quiet."""
         if (hz, strobe, siren) == self._sounding:
             return
@@ -380,10 +380,6 @@ class Board:
             self._strobe.value(strobe)
         if self._siren is not None:
             self._siren.value(siren)
-
-    def network_up(self):
-        """True while the station has an address."""
-        return self.station.isconnected()
 
     def watchdog(self, timeout_ms):
         """feed() of a watchdog that resets the chip if it is not called for so long; nothing can stop it any more."""

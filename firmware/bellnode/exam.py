@@ -122,12 +122,12 @@ class Exam:
         if ends.config is not None:
             node = ends.node()
             answer.update({"bell_id": ends.config.bell_id, "site": ends.config.site, "kind": ends.config.kind})
-            answer.update({"boot": node.boot, "linked": node.linked, "safe": ends.record.safe})
+            answer.update({"boot": node.rest.boot, "linked": node.linked, "safe": ends.record.safe})
         return port.well(answer)
 
     def _test(self, minutes):
         self._ends.feed(("service", minutes * 60000))
-        mode = self._ends.node().testing.mode
+        mode = self._ends.node().rest.testing.mode
         if (mode == "on") == bool(minutes):
             return port.well()
         return port.no("state", "Test mode is 1 to 15 minutes long, and a home set has to be disarmed for it.")
@@ -147,7 +147,7 @@ class Exam:
             )
         if op == "diag.power":
             mains, battery_mv = ends.board.supplied()
-            level = None if node is None or battery_mv is None else power.level_of(node.power.settings, battery_mv)
+            level = None if node is None or battery_mv is None else power.level_of(node.rest.power.settings, battery_mv)
             return port.well({"mains": mains, "battery_mv": battery_mv, "battery": level})
         if op == "diag.radio":
             on, ssid, address, rssi = ends.board.station_now()
@@ -161,7 +161,7 @@ class Exam:
             return self._journal(node)
         if op == "diag.boot":
             starts, crashes = ends.record.counted()
-            boot = None if node is None else node.boot
+            boot = None if node is None else node.rest.boot
             return port.well(
                 {"boot": boot, "starts": starts, "crashes": crashes, "safe": ends.record.safe, "cause": board.cause()}
             )
@@ -170,9 +170,9 @@ class Exam:
             free = gc.mem_free() if hasattr(gc, "mem_free") else None
             return port.well({"free": free, "low": ends.watch.low})
         if op == "diag.faults":
-            faults = [] if node is None else list(node.faults)
+            faults = [] if node is None else list(node.rest.faults)
             caught = ends.watch.reported()
-            last = caught[-1] if caught else ends.record.last_crash()
+            last = caught[-1] if caught else ends.record.known_crash()
             return port.well({"faults": faults, "bugs": ends.watch.bugs, "last": last})
         gateway_ms = None if node is None else clock.estimate(node.clock, ends.board.now_ms())[0]
         return port.well({"chip_s": board.clock_s(), "gateway_ms": gateway_ms})
@@ -184,8 +184,8 @@ class Exam:
             zones = {zone.number: place for zone, place in zip(ends.settled.zones, ends.settled.inputs)}
         node = ends.node()
         known = {}
-        if node is not None and node.contacts is not None:
-            known = {line.zone.number: _condition(line) for line in node.contacts}
+        if node is not None and node.rest.contacts is not None:
+            known = {line.zone.number: _condition(line) for line in node.rest.contacts}
         lines = [[zone, zones.get(zone), value, known.get(zone)] for zone, value in ends.board.looked()]
         button = ends.board.check()["button"]
         return port.well({"button": button, "boot_button": ends.board.boot_held(ends.settled), "lines": lines})
@@ -229,11 +229,11 @@ class Exam:
     async def _set_wifi(self, ssid, password):
         ends = self._ends
         node = ends.node()
-        if node is not None and node.trial is not None:
+        if node is not None and node.rest.trial is not None:
             return port.no("state", "Settings of the gateway are on trial. Ask again when they are kept.")
         if len(ssid.encode()) > 32 or len(password.encode()) > 64:
             return port.no("request", "A network's name has at most 32 bytes, a password 64.")
-        ends.record.secrets.append(password)
+        ends.record.secrets = tuple(ends.record.secrets) + (password,)
         why = await ends.network.try_join(ssid, password)
         if why is None:
             enrol.keep_wifi(ends.folder, ends.network.networks_all())

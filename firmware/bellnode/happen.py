@@ -15,57 +15,69 @@ KNOWN_MAX = alarm.SHOWN_MAX
 # like a disarm.
 SHOWN = ("panic", "holdup", "medical", "intrusion")
 
+# What a press changes, and what seldom changes: a press makes a dozen nodes, and some five of them live at once.
 FIELDS = (
+    "seq",  # last event number used
+    "linked",
+    "button",  # button's
+    "pattern",  # patterns'
+    "held",  # (seq, what, at_ms) of a press that may still be taken back, or None
+    "alarms",
+    "outbox",
+    "health",
+    "clock",  # Clock or None
+    "known",  # (boot, seq, what, sure) of alarms whose incident may be open: see `answers`
+    "lamp",  # (state, discreet, dim) that is shown
+    "voice",  # (state, still) that is heard
+    "quiet_ms",  # until when an alarm may be heard, or None: it is quiet
+    "rest",  # a Rest
+)
+REST_FIELDS = (
     "kind",  # as in wire.md
     "settings",  # settings.Settings
     "boot",  # this start's identity
     "crash",  # unclean restarts
     "started_ms",
-    "seq",  # last event number used
-    "linked",
-    "button",  # button's
     "testing",  # testmode's
-    "pattern",  # patterns'
     "window",  # cancel's
     "keypad",  # keypad's
-    "held",  # (seq, what, at_ms) of a press that may still be taken back, or None
     "contacts",  # contacts' lines, or None: nothing is wired
     "home",  # homeset's, or None: not a home set
     "power",
-    "alarms",
-    "outbox",
-    "health",
-    "clock",  # Clock or None
     "ran",  # command.Ran
-    "known",  # (boot, seq, what, sure) of alarms whose incident may be open: see `answers`
     "doubt_ms",  # when what the gateway has not named since the link began is taken for closed, or None
     "faults",  # tuple of names
-    "lamp",  # (state, discreet, dim) that is shown
-    "voice",  # (state, still) that is heard
     "sound",  # what the home set wants to be heard, or None
     "remind",  # True while the check-in is asked for
     "key",  # (state, until_ms): the answer to a key, or None
     "tested_ms",  # until when it is shown that a test arrived, or None
     "identify_ms",  # until when, or None
-    "quiet_ms",  # until when an alarm may be heard, or None: it is quiet
     "trial",  # (id, seq, until_ms) while settings are on trial, or None
     "checked_ms",  # the last daily self-test, or the start
 )
 Node = namedtuple("Node", FIELDS)
+Rest = namedtuple("Rest", REST_FIELDS)
 
 
 def changed(node, **changes):
-    """The node with these fields instead; the same one if it has them already."""
+    """The node with these fields instead, of its own or of its rest; the same one if it has them already."""
+    own = rest = False
     for name, value in changes.items():
-        if getattr(node, name) is not value:
-            break
-    else:
-        return node
+        if name in REST_FIELDS:
+            rest = rest or getattr(node.rest, name) is not value
+        else:
+            own = own or getattr(node, name) is not value
+    if rest:
+        changes["rest"] = Rest(*_values(node.rest, REST_FIELDS, changes))
+    return Node(*_values(node, FIELDS, changes)) if own or rest else node
+
+
+def _values(record, fields, changes):
     # A list that grows would ask for twice as much in one piece.
-    values = [None] * len(FIELDS)
-    for place, name in enumerate(FIELDS):
-        values[place] = changes[name] if name in changes else node[place]
-    return Node(*values)
+    values = [None] * len(fields)
+    for place, name in enumerate(fields):
+        values[place] = changes[name] if name in changes else record[place]
+    return values
 
 
 def event(node, what, state, zone, info, at_ms, now_ms, until_ms=None):
@@ -76,13 +88,15 @@ def event(node, what, state, zone, info, at_ms, now_ms, until_ms=None):
     seq = node.seq + 1
     estimate = clock.estimate(node.clock, at_ms)
     due_ms = now_ms if until_ms is None else until_ms
-    new = outbox.entry(node.boot, seq, what, state, at_ms, due_ms, estimate, info, zone)
+    new = outbox.entry(node.rest.boot, seq, what, state, at_ms, due_ms, estimate, info, zone)
     box, effects = outbox.step(node.outbox, ("add", new), now_ms)
-    node, effects = carry(changed(node, seq=seq, outbox=box), effects, now_ms)
+    node = changed(node, seq=seq, outbox=box)
+    node, effects = carry(node, effects, now_ms)
     if until_ms is not None:
         return changed(node, held=(seq, what, at_ms)), effects
     if state == "alarm":
-        node = show(remember(node, node.boot, seq, what), node.boot, seq, what, at_ms, now_ms)
+        node = remember(node, node.rest.boot, seq, what)
+        node = show(node, node.rest.boot, seq, what, at_ms, now_ms)
     if not node.linked and outbox.urgent(node.outbox):
         effects.append(("hurry",))
     return node, effects
@@ -99,7 +113,7 @@ def show(node, boot, seq, what, at_ms, now_ms):
 
 def loud(node, now_ms):
     """The node whose sounder and siren may be heard from now on, for as long as the settings say."""
-    return changed(node, quiet_ms=now_ms + node.settings.siren_s * 1000)
+    return changed(node, quiet_ms=now_ms + node.rest.settings.siren_s * 1000)
 
 
 def remember(node, boot, seq, what):
@@ -116,10 +130,12 @@ def let_go(node, what, info, now_ms):
     if node.held is None:
         return node, []
     seq, was, at_ms = node.held
-    given = ("go", node.boot, seq) if what is None else ("turn", node.boot, seq, what, info)
+    given = ("go", node.rest.boot, seq) if what is None else ("turn", node.rest.boot, seq, what, info)
     box, effects = outbox.step(node.outbox, given, now_ms)
     node, effects = carry(changed(node, outbox=box, held=None), effects, now_ms)
-    return show(remember(node, node.boot, seq, what or was), node.boot, seq, what or was, at_ms, now_ms), effects
+    return show(
+        remember(node, node.rest.boot, seq, what or was), node.rest.boot, seq, what or was, at_ms, now_ms
+    ), effects
 
 
 def carry(node, effects, now_ms):
@@ -142,8 +158,8 @@ def carry(node, effects, now_ms):
 
 def fault(node, name, present):
     """The node with this fault, or without it."""
-    if (name in node.faults) == present:
+    if (name in node.rest.faults) == present:
         return node
     if not present:
-        return changed(node, faults=tuple([other for other in node.faults if other != name]))
-    return changed(node, faults=(node.faults + (name,))[-FAULTS_MAX:])
+        return changed(node, faults=tuple([other for other in node.rest.faults if other != name]))
+    return changed(node, faults=(node.rest.faults + (name,))[-FAULTS_MAX:])

@@ -84,7 +84,7 @@ class _Table:
     def __iter__(self):
         return iter([line.split(" ", 1)[0] for line in _ROWS.split("\n")[1:-1]])
 
-    def items(self):
+    def rows(self):
         """[(state, Row)]"""
         return [(state, self[state]) for state in self]
 
@@ -168,7 +168,7 @@ def _dimmed(rgb):
 def rung_of(rgb):
     """The state that shows this colour, or None if none does."""
     wanted = (rgb[0], rgb[1], rgb[2])
-    for state, row in TABLE.items():
+    for state, row in TABLE.rows():
         if wanted in row[:4]:
             return state
         for shade in row[:2]:

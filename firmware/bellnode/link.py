@@ -1,4 +1,4 @@
-"""The connection to a broker: MQTT inside TLS (see `tls`), a deadline on every wait. asyncio.
+"""The connection to a broker: MQTT inside TLS (see `tls`), a deadline on every wait (see `keep_time`). asyncio.
 
 The decisions are in `link_state` and the bytes in `mqtt`; this is the skin. One write per MQTT packet, and the next
 packet only after the last one has left: mbedTLS must be given the same bytes again after a partial write.
@@ -53,9 +53,7 @@ class Link:
         self._up_topic, self._down_topic, self._status_topic = topics
         self._will, self._hello, self._farewell = statuses
         self._owner = owner
-        self._urgent = owner.urgent
         self._log = owner.log
-        self._alive = lambda: owner.alive("link")
         self._state = link_state.start(len(config.brokers), seed, network.now_ms())
         self._dialler = None
         self._session = None
@@ -84,13 +82,13 @@ class Link:
     def next_broker(self):
         """Leave this broker: it may be frozen."""
         was_up = self._state.phase == "up"
-        self._state, _ = link_state.step(self._state, "suspect", self._now_ms(), self._urgent())
+        self._state, _ = link_state.step(self._state, "suspect", self._now_ms(), self._owner.urgent())
         if was_up:
             self._leave("under suspicion")
 
     def hurry(self):
         """Something urgent waits: shorten the pause between attempts."""
-        self._state, _ = link_state.step(self._state, "hurry", self._now_ms(), self._urgent())
+        self._state, _ = link_state.step(self._state, "hurry", self._now_ms(), self._owner.urgent())
         self._nudge.set()
 
     def network_lost(self):
@@ -103,7 +101,25 @@ class Link:
         """Index of the broker in use, or None."""
         return self._state.index if self.up else None
 
-    async def stop(self):
+    def keep_time(self):
+        """Once a turn of the main loop: pings, and sees what took too long. ms until the next call matters, or None.
+
+        So neither a read nor a write needs a deadline of its own, which would be two tasks each.
+        """
+        if not self.up:
+            return None
+        now_ms = self._now_ms()
+        write_ms = self._state.sent_ms + link_state.WRITE_MS - now_ms if self._writing else link_state.PING_MS
+        self._state, verdict, left_ms = link_state.watch(self._state, now_ms)
+        if write_ms <= 0:
+            self._leave("lost: a packet did not leave in time")
+        elif verdict == "ping":
+            self._put(mqtt.PINGREQ)
+        elif verdict == "silent":
+            self._leave("lost: no answer to a ping")
+        return max(1, min(write_ms, left_ms))
+
+    async def say_goodbye(self):
         """Say goodbye, if anybody listens, and end."""
         self._stopping = True
         if self.up:
@@ -121,10 +137,10 @@ class Link:
 
     # --- the one task
 
-    async def run(self):
-        """For ever: pause, open, stay. Returns after stop()."""
+    async def keep_linked(self):
+        """For ever: pause, open, stay. Returns after say_goodbye()."""
         while not self._stopping:
-            self._alive()
+            self._owner.alive("link")
             if not self._network.network_up():
                 await asyncio.sleep(NETWORK_POLL_MS / 1000)
                 continue
@@ -136,7 +152,7 @@ class Link:
                 except asyncio.TimeoutError:
                     pass
                 continue
-            self._state, effects = link_state.step(self._state, "due", self._now_ms(), self._urgent())
+            self._state, effects = link_state.step(self._state, "due", self._now_ms(), self._owner.urgent())
             _, index, deadline_ms = effects[0]
             self._why = None
             self._session = asyncio.create_task(self._live(self._config.brokers[index], deadline_ms))
@@ -152,7 +168,7 @@ class Link:
             self._session = None
             self._log(f"broker {index + 1} {why}")
             if self._state.phase != "waiting":
-                self._state, _ = link_state.step(self._state, "lost", self._now_ms(), self._urgent())
+                self._state, _ = link_state.step(self._state, "lost", self._now_ms(), self._owner.urgent())
 
     def _leave(self, why):
         """End the session from anywhere. No task can cancel itself: then _stay sees `_why` and ends."""
@@ -207,32 +223,35 @@ class Link:
             pass
 
     async def _open(self, broker):
-        """Connect, subscribe. Leaves reader and writer set; the caller closes whatever there is."""
+        """Connect, subscribe. Leaves reader and writer set; the caller closes whatever there is.
+
+        The deadline over the whole of it is the caller's.
+        """
         if self._dialler is None:
             self._dialler = tls.Dialler(self._config, self._names)
-        self._reader, self._writer = await self._dialler.open(broker, self._urgent())
+        self._reader, self._writer = await self._dialler.open(broker, self._owner.urgent())
         self._decoder = mqtt.Decoder()
         self._early = []
         will = (self._status_topic, self._will)
         await self._ask(mqtt.connect(client_id(self._config), link_state.KEEPALIVE_S, will))
-        answer = await self._answer(mqtt.Connack)
-        if answer.code:
-            raise LinkLost(mqtt.CONNACK_WHY.get(answer.code, f"CONNACK code {answer.code}"))
+        code = (await self._answer(mqtt.CONNACK)).codes[0]
+        if code:
+            raise LinkLost(mqtt.refusal(code))
         await self._ask(mqtt.subscribe(self._down_topic, self._next_number()))
-        answer = await self._answer(mqtt.Suback)
+        answer = await self._answer(mqtt.SUBACK)
         if 0x80 in answer.codes:
             raise LinkLost(f"may not subscribe {self._down_topic}: see the broker's permissions")
 
     async def _ask(self, packet):
         self._writer.write(packet)
-        await _within(self._writer.drain(), link_state.WRITE_MS)
+        await self._writer.drain()
 
     async def _answer(self, kind):
-        """The next packet of this kind. The deadline is the caller's, over the whole of the opening."""
+        """The next packet of this kind."""
         found = None
         while found is None:
-            for packet in self._decoder.feed(await self._read(link_state.OPEN_MS)):
-                if found is None and isinstance(packet, kind):
+            for packet in self._decoder.feed(await self._read()):
+                if found is None and packet.kind == kind:
                     found = packet
                 elif len(self._early) < EARLY_MAX:
                     self._early.append(packet)
@@ -240,42 +259,35 @@ class Link:
                     raise LinkLost("the broker talks before it is asked")
         return found
 
-    async def _read(self, ms):
-        data = await _within(self._reader.read(READ_BYTES), ms)
+    async def _read(self):
+        data = await self._reader.read(READ_BYTES)
         if not data:
             raise LinkLost("closed by the broker")
         return data
 
     async def _stay(self):
+        """Take what comes. keep_time() sees that something comes."""
         for packet in self._early:
             self._take(packet)
         while True:
-            self._alive()
+            self._owner.alive("link")
             if self._why is not None:
                 raise LinkLost(self._why)
-            self._state, verdict, left_ms = link_state.watch(self._state, self._now_ms())
-            if verdict == "ping":
-                self._put(mqtt.PINGREQ)
-            elif verdict == "silent":
-                raise LinkLost("no answer to a ping")
-            try:
-                packets = self._decoder.feed(await self._read(left_ms))
-            except asyncio.TimeoutError:
-                continue
+            packets = self._decoder.feed(await self._read())
             self._state = link_state.heard(self._state)
             while packets:
                 self._take(packets.pop(0))
 
     def _take(self, packet):
-        if isinstance(packet, mqtt.Publish):
+        if packet.kind == mqtt.PUBLISH:
             if packet.number is not None:
                 self._put(mqtt.puback(packet.number))
             if packet.retain:
                 self._log("ignored a retained message: a replay must not move the lamp")
             else:
                 self._owner.received(packet.topic, packet.payload)
-        elif isinstance(packet, (mqtt.Connack, mqtt.Suback)):
-            raise LinkLost(f"{type(packet).__name__} out of turn")
+        elif packet.kind in (mqtt.CONNACK, mqtt.SUBACK):
+            raise LinkLost(f"packet type {packet.kind} out of turn")
 
     # --- writing
 
@@ -309,13 +321,11 @@ class Link:
                 await self._to_write.wait()
                 self._to_write.clear()
                 while self._writing:
-                    await _within(self._writer.drain(), link_state.WRITE_MS)
+                    await self._writer.drain()
                     if self._queue:
                         self._writer.write(self._queue.pop(0))
                         self._state = link_state.sent(self._state, self._now_ms())
                     else:
                         self._writing = False
-        except asyncio.TimeoutError:
-            self._leave("lost: a packet did not leave in time")
         except OSError as fault:
             self._leave(f"lost: {type(fault).__name__} {fault}")

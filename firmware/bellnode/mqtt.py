@@ -15,20 +15,18 @@ PACKET_BYTES_MAX = 1280
 SKIPPED_BYTES_MAX = 65536
 _HEAD_BYTES = 160  # what is kept of a dropped PUBLISH: enough for the longest topic and the identifier
 
-CONNACK_WHY = {
-    1: "the broker refuses MQTT 3.1.1",
-    2: "the broker refuses this client identifier",
-    3: "the broker is not available",
-    4: "the broker refuses this user name",
-    5: "the broker does not know this certificate",
-}
+# Of a CONNACK, from code 1: one text lies in the flash that code runs from, a dict of five in the heap.
+CONNACK_WHY = """\
+the broker refuses MQTT 3.1.1
+the broker refuses this client identifier
+the broker is not available
+the broker refuses this user name
+the broker does not know this certificate"""
 
-Connack = namedtuple("Connack", ("present", "code"))
-# payload: bytes, or None if it was too long and has been dropped. number: packet identifier, None at QoS 0.
-Publish = namedtuple("Publish", ("topic", "payload", "qos", "retain", "dup", "number"))
-Puback = namedtuple("Puback", ("number",))
-Suback = namedtuple("Suback", ("number", "codes"))
-Pingresp = namedtuple("Pingresp", ())
+CONNACK, PUBLISH, PUBACK, SUBACK, PINGRESP = 2, 3, 4, 9, 13
+# kind: one of those. number: packet identifier, None if there is none, as in a PUBLISH at QoS 0. codes: of CONNACK and
+# SUBACK. Of a PUBLISH alone: topic; payload, bytes, or None if it was too long and has been dropped; retain.
+Packet = namedtuple("Packet", ("kind", "number", "codes", "topic", "payload", "retain"))
 
 PINGREQ = b"\xc0\x00"
 DISCONNECT = b"\xe0\x00"
@@ -36,6 +34,12 @@ DISCONNECT = b"\xe0\x00"
 
 class MqttError(Exception):
     """Bytes that are not MQTT 3.1.1, or that a client must never be sent."""
+
+
+def refusal(code):
+    """What a CONNACK's code says, if it is not 0."""
+    whys = CONNACK_WHY.split("\n")
+    return whys[code - 1] if code <= len(whys) else f"CONNACK code {code}"
 
 
 def _field(data):
@@ -110,7 +114,7 @@ class Decoder:
         start, size = length
         first = self._buffer[0]
         if size + start > PACKET_BYTES_MAX:
-            if first >> 4 != 3 or size > SKIPPED_BYTES_MAX:
+            if first >> 4 != PUBLISH or size > SKIPPED_BYTES_MAX:
                 raise MqttError(f"a packet of {size} bytes, at most {PACKET_BYTES_MAX}")
             if len(self._buffer) < start + _HEAD_BYTES:
                 return False
@@ -140,30 +144,34 @@ def _remaining_length(buffer):
 
 def _decode(first, body):
     kind = first >> 4
-    if kind == 3:
+    if kind == PUBLISH:
         return _publish(first, body, False)
     if first & 0x0F:
         raise MqttError(f"reserved flags are set in packet type {kind}")
-    if kind == 2:
+    if kind == CONNACK:
         if len(body) != 2 or body[0] > 1 or (body[1] and body[0]):
             raise MqttError("a CONNACK is two bytes: session present, code")
-        return Connack(body[0] == 1, body[1])
-    if kind == 4:
+        return _answer(kind, None, body[1:])
+    if kind == PUBACK:
         if len(body) != 2:
             raise MqttError("a PUBACK is two bytes")
-        return Puback(_number(body))
-    if kind == 9:
+        return _answer(kind, _number(body), b"")
+    if kind == SUBACK:
         if len(body) < 3:
             raise MqttError("a SUBACK is at least three bytes")
         for code in body[2:]:
             if code not in (0, 1, 2, 0x80):
                 raise MqttError(f"a SUBACK code of {code}")
-        return Suback(_number(body), tuple(body[2:]))
-    if kind == 13:
+        return _answer(kind, _number(body), body[2:])
+    if kind == PINGRESP:
         if body:
             raise MqttError("a PINGRESP has no body")
-        return Pingresp()
+        return _answer(kind, None, b"")
     raise MqttError(f"packet type {kind} is not for a client at QoS 1")
+
+
+def _answer(kind, number, codes):
+    return Packet(kind, number, codes, None, None, False)
 
 
 def _number(body):
@@ -192,4 +200,4 @@ def _publish(first, body, cut):
         raise MqttError("a topic that is empty, or has a wildcard or a null in it")
     number = _number(body[end : end + 2]) if qos else None
     payload = None if cut else body[end + 2 * qos :]
-    return Publish(topic, payload, qos, bool(first & 1), bool(first & 8), number)
+    return Packet(PUBLISH, number, b"", topic, payload, bool(first & 1))

@@ -47,7 +47,7 @@ class Names:
             return found
         return found
 
-    def worked(self, name, address):
+    def proved(self, name, address):
         """A broker answered there, with its certificate."""
         before = addresses.kept(self._book)
         self._book = addresses.answered(self._book, name, address)
@@ -60,7 +60,7 @@ class Names:
             except OSError:
                 pass  # the journal reports a dead flash; here it costs a lookup
 
-    def failed(self, name):
+    def doubt(self, name):
         """No broker answered there."""
         self._book = addresses.doubt(self._book, name)
 

@@ -66,7 +66,7 @@ def start(kind, settings, boot, crash, brokers, now_ms):
     if settings.cancel_ms or patterns.waits(settings.press):
         keep("window")
     return changed(
-        Node(*[None] * len(happen.FIELDS)),
+        Node(*[None] * (len(happen.FIELDS) - 1), happen.Rest(*[None] * len(happen.REST_FIELDS))),
         kind=kind,
         settings=settings,
         boot=boot,
@@ -96,13 +96,34 @@ def start(kind, settings, boot, crash, brokers, now_ms):
 
 def step(node, given, now_ms):
     """(node, effects) after one input; see the module's docstring. An input that is not listed raises ValueError."""
-    kept, known = _kept(node), _record(node)
+    was = node
     node, effects = _take(node, given, now_ms)
-    node, later = _let_time_pass(node, now_ms)
-    effects += later
-    if _kept(node) != kept:
+    # What has become due: after every input, so that no input has to remember it.
+    node, more = sense.tick(node, now_ms)
+    effects += more
+    alarms, asked = alarm.step(node.alarms, ("tick",), now_ms)
+    node = answers.tick(changed(node, alarms=alarms), now_ms)
+    node, more = orders.tick(node, now_ms)
+    effects += more
+    box, more = outbox.step(node.outbox, ("tick",), now_ms)
+    node = changed(node, outbox=box)
+    node, more = happen.carry(node, more, now_ms)
+    effects += more
+    for _, shown in asked:
+        if node.linked:
+            item = outbox.entry(shown.boot, shown.seq, shown.what, "alarm", shown.happened_ms, now_ms)
+            effects.append(("send", "up", outbox.message(item, now_ms)))
+            effects.append(("log", f"asked for the stage of seq {shown.seq}"))
+    beat, due = health.step(node.health, ("tick", sense.watched(node)), now_ms)
+    node = changed(node, health=beat)
+    if due:
+        effects.append(_heartbeat(node, now_ms))
+    node, more = scene.step(node, now_ms)
+    effects += more
+    # Made only now: while the parts are at work there is no memory to hold what it was.
+    if node.outbox is not was.outbox and _kept(node) != _kept(was):
         effects = [("save", outbox.records(node.outbox))] + effects
-    if _record(node) != known:
+    if _record(node) != _record(was):
         effects.append(("remember", _record(node)))
     return node, tuple(effects)
 
@@ -112,7 +133,11 @@ def _kept(node):
 
 
 def _record(node):
-    return {"ran": command.record(node.ran), "open": answers.record(node), "power": list(power.told(node.power))}
+    return {
+        "ran": command.record(node.rest.ran),
+        "open": answers.record(node),
+        "power": list(power.told(node.rest.power)),
+    }
 
 
 @seldom("start")
@@ -123,7 +148,7 @@ def _remembered(node, given, now_ms):
         node,
         ran=command.remembered(record.get("ran")),
         known=answers.remembered(record.get("open")),
-        power=power.start(node.settings.power, told if isinstance(told, list) else (), now_ms),
+        power=power.start(node.rest.settings.power, told if isinstance(told, list) else (), now_ms),
     )
     return sense.begin(node, given[2], now_ms)
 
@@ -160,10 +185,12 @@ def _loaded(node, given, now_ms):
 
 def _heartbeat(node, now_ms):
     pending = len(node.outbox.entries)
-    up_s = (now_ms - node.started_ms) // 1000
-    beat = health.message(node.health, node.boot, node.seq, up_s, pending, node.kind, node.crash, node.faults)
-    beat.update(power.values(node.power))
-    if node.home is not None:
+    up_s = (now_ms - node.rest.started_ms) // 1000
+    beat = health.message(
+        node.health, node.rest.boot, node.seq, up_s, pending, node.rest.kind, node.rest.crash, node.rest.faults
+    )
+    beat.update(power.values(node.rest.power))
+    if node.rest.home is not None:
         beat["armed"] = sense.armed(node)
     return ("send", "up", beat)
 
@@ -186,28 +213,6 @@ def _received(node, message, now_ms):
     return node, [("log", f"ignored a {message['type']}: a bell takes receipts and commands")]
 
 
-def _let_time_pass(node, now_ms):
-    """What has become due: after every input, so that no input has to remember it."""
-    node, effects = sense.tick(node, now_ms)
-    alarms, asked = alarm.step(node.alarms, ("tick",), now_ms)
-    node, more = orders.tick(answers.tick(changed(node, alarms=alarms), now_ms), now_ms)
-    effects += more
-    box, more = outbox.step(node.outbox, ("tick",), now_ms)
-    node, more = happen.carry(changed(node, outbox=box), more, now_ms)
-    effects += more
-    for _, shown in asked:
-        if node.linked:
-            item = outbox.entry(shown.boot, shown.seq, shown.what, "alarm", shown.happened_ms, now_ms)
-            effects.append(("send", "up", outbox.message(item, now_ms)))
-            effects.append(("log", f"asked for the stage of seq {shown.seq}"))
-    beat, due = health.step(node.health, ("tick", sense.watched(node)), now_ms)
-    node = changed(node, health=beat)
-    if due:
-        effects.append(_heartbeat(node, now_ms))
-    node, more = scene.step(node, now_ms)
-    return node, effects + more
-
-
 def due_ms(node):
     """When a tick next matters (ms of our clock), or None."""
     due = sense.dues(node) + scene.dues(node)
@@ -215,8 +220,8 @@ def due_ms(node):
         outbox.due_ms(node.outbox),
         alarm.due_ms(node.alarms),
         health.due_ms(node.health),
-        node.doubt_ms,
-        node.trial and node.trial[2],
+        node.rest.doubt_ms,
+        node.rest.trial and node.rest.trial[2],
         orders.check_ms(node),
     ]
     due = [at_ms for at_ms in due if at_ms is not None]

@@ -16,7 +16,7 @@ REASON_CHARS = 100  # of 128 that the format allows
 @seldom("orders")
 def obey(node, message, now_ms):
     """(node, effects) for a command that came in."""
-    ran, why = command.judge(node.ran, message, clock.estimate(node.clock, now_ms)[0])
+    ran, why = command.judge(node.rest.ran, message, clock.estimate(node.clock, now_ms)[0])
     if why:
         return node, [("log", f"ignored command {message['name']}: {why}")]
     node, effects = _ORDERS[message["name"]](happen.changed(node, ran=ran), message, now_ms)
@@ -38,7 +38,7 @@ def _done(node, message, now_ms, **more):
 
 
 def _identify(node, message, now_ms):
-    if node.settings.silent:
+    if node.rest.settings.silent:
         return _no(node, message, "a silent bell does not show itself", now_ms)
     return _done(happen.changed(node, identify_ms=now_ms + IDENTIFY_SHOWN_MS), message, now_ms)
 
@@ -73,7 +73,7 @@ def _configure(node, message, now_ms):
     args = message.get("args", {})
     least, most, usual = TRIAL_MIN
     minutes = args.get("minutes", usual)
-    if node.trial is not None:
+    if node.rest.trial is not None:
         return _no(node, message, "other settings are on trial; wait for their result", now_ms)
     if node.alarms or outbox.urgent(node.outbox):
         return _no(node, message, "an alarm is open; send it again when it is closed", now_ms)
@@ -103,7 +103,7 @@ def checked(node, given, now_ms):
     """("checked", id or None, readings, why): the shell's self-test is over. why: "" or what failed."""
     _, order, readings, why = given
     error_ms = clock.estimate(node.clock, now_ms)[1]
-    more = {"name": "selftest", "faults": ",".join(node.faults)[:REASON_CHARS]}
+    more = {"name": "selftest", "faults": ",".join(node.rest.faults)[:REASON_CHARS]}
     more["clock_err_ms"] = error_ms  # None: no receipt yet
     more.update(readings)
     if node.button.phase != "up":
@@ -144,21 +144,21 @@ def service(node, given, now_ms):
 
 def proved(node, boot, seq, now_ms):
     """A receipt came: if it is for the trial's own event, the settings are kept."""
-    if node.trial is None or (boot, seq) != (node.boot, node.trial[1]):
+    if node.rest.trial is None or (boot, seq) != (node.rest.boot, node.rest.trial[1]):
         return node, []
     return _proved(node, now_ms)
 
 
 @seldom("orders")
 def _proved(node, now_ms):
-    order = node.trial[0]
+    order = node.rest.trial[0]
     node, effects = _answer(happen.changed(node, trial=None), "test", order, now_ms, name="configure", result="kept")
     return node, [("settings", "keep")] + effects
 
 
 def tick(node, now_ms):
     """A trial that is over, a self-test that is due."""
-    if node.trial is None and now_ms < check_ms(node):
+    if node.rest.trial is None and now_ms < check_ms(node):
         return node, []
     return _over(node, now_ms)
 
@@ -166,14 +166,14 @@ def tick(node, now_ms):
 @seldom("orders")
 def _over(node, now_ms):
     effects = []
-    if node.trial is not None:
+    if node.rest.trial is not None:
         why = None
-        if now_ms >= node.trial[2]:
+        if now_ms >= node.rest.trial[2]:
             why = "no receipt in time"
         elif [shown for shown in node.alarms if shown.rung == "not_delivered"]:
             why = f"an alarm had no receipt for {alarm.DELIVERY_MS // 1000} s"
         if why:
-            order = node.trial[0]
+            order = node.rest.trial[0]
             node = happen.changed(node, trial=None)
             node, effects = _answer(node, "fault", order, now_ms, name="configure", result="rolled back", reason=why)
             effects.append(("settings", "drop"))
@@ -185,5 +185,7 @@ def _over(node, now_ms):
 
 def check_ms(node):
     """When the daily self-test is due."""
-    t_ms = clock.estimate(node.clock, node.checked_ms)[0]
-    return daily.next_ms(node.checked_ms, t_ms, node.settings.selftest_hour, node.settings.utc_offset_min)
+    t_ms = clock.estimate(node.clock, node.rest.checked_ms)[0]
+    return daily.next_ms(
+        node.rest.checked_ms, t_ms, node.rest.settings.selftest_hour, node.rest.settings.utc_offset_min
+    )

@@ -9,7 +9,7 @@ BY_HAND_RGB = (255, 255, 255)
 
 
 class Player:
-    """board: now_ms(), lamp(rgb) and sound(hz, strobe, siren). silent: of the whole bell."""
+    """board: now_ms(), light(rgb) and play(hz, strobe, siren). silent: of the whole bell."""
 
     def __init__(self, board, silent):
         self._board = board
@@ -18,20 +18,20 @@ class Player:
         self._lamp_ms = self._voice_ms = 0  # since when
         self._by_hand = None  # (until_ms, rgb, (Hz, strobe, siren)) while an output is tried
 
-    def show(self, *lamp):
-        """lamp: (state, discreet, dim). A rhythm goes on where only the brightness changed."""
+    def show(self, state, discreet, dim):
+        """On the lamp. A rhythm goes on where only the brightness changed."""
         self._by_hand = None  # what the bell has to say comes before what somebody tries
-        if lamp[0] != self._lamp[0]:
+        if state != self._lamp[0]:
             self._lamp_ms = self._board.now_ms()
-        self._lamp = lamp
+        self._lamp = (state, discreet, dim)
         self.draw()
 
-    def sound(self, *voice):
-        """voice: (state, still)."""
+    def hear(self, state, still):
+        """From sounder, strobe and siren; still: the strobe alone."""
         self._by_hand = None
-        if voice[0] != self._voice[0]:
+        if state != self._voice[0]:
             self._voice_ms = self._board.now_ms()
-        self._voice = voice
+        self._voice = (state, still)
         self.draw()
 
     def dark(self):
@@ -44,16 +44,18 @@ class Player:
         if self._by_hand is not None:
             until_ms, rgb, sounding = self._by_hand
             if now_ms < until_ms:
-                self._board.lamp(rgb)
-                self._board.sound(*sounding)
+                self._board.light(rgb)
+                self._board.play(*sounding)
                 return until_ms - now_ms
             self._by_hand = None
         state, discreet, dim = self._lamp
         rgb, left_ms = indicator.colour(state, discreet, now_ms - self._lamp_ms, dim)
-        self._board.lamp(rgb)
+        self._board.light(rgb)
         state, still = self._voice
         hz, strobe, siren, heard_ms = indicator.sound(state, now_ms - self._voice_ms)
-        self._board.sound(*((0, strobe, 0) if still else (hz, strobe, siren)))
+        if still:
+            hz = siren = 0
+        self._board.play(hz, strobe, siren)
         if left_ms is None or heard_ms is None:
             return heard_ms if left_ms is None else left_ms
         return min(left_ms, heard_ms)

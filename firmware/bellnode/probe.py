@@ -92,15 +92,15 @@ class _Tried:
         await self._writer.drain()
 
     async def _log_in(self):
-        answer = await self._answer(mqtt.Connack)
-        if answer.code:
-            raise _failed(f"refused_{answer.code}", mqtt.CONNACK_WHY.get(answer.code, "the broker refuses"))
+        code = (await self._answer(mqtt.CONNACK)).codes[0]
+        if code:
+            raise _failed(f"refused_{code}", mqtt.refusal(code))
 
     async def _subscribe(self):
         config = self._ends.config
         self._writer.write(mqtt.subscribe(join(config.site, config.bell_id, "down"), 1))
         await self._writer.drain()
-        answer = await self._answer(mqtt.Suback)
+        answer = await self._answer(mqtt.SUBACK)
         if 0x80 in answer.codes:
             raise _failed("denied", "the broker does not let this bell read its own topic")
 
@@ -110,7 +110,7 @@ class _Tried:
             if not data:
                 raise _failed("closed", "the broker closed the connection")
             for packet in self._decoder.feed(data):
-                if isinstance(packet, kind):
+                if packet.kind == kind:
                     return packet
 
     def close(self):

@@ -10,15 +10,15 @@ from bellnode import alarm, cancel, clock, daily, happen
 def step(node, now_ms):
     """(node, effects): ("show", state, discreet, dim) and ("sound", state, still), each if it changed."""
     effects = []
-    if node.identify_ms is not None and now_ms >= node.identify_ms:
+    if node.rest.identify_ms is not None and now_ms >= node.rest.identify_ms:
         node = happen.changed(node, identify_ms=None)
-    if node.key is not None and now_ms >= node.key[1]:
+    if node.rest.key is not None and now_ms >= node.rest.key[1]:
         node = happen.changed(node, key=None)
-    if node.tested_ms is not None and now_ms >= node.tested_ms:
+    if node.rest.tested_ms is not None and now_ms >= node.rest.tested_ms:
         node = happen.changed(node, tested_ms=None)
     if node.quiet_ms is not None and now_ms >= node.quiet_ms:
         node = happen.changed(node, quiet_ms=None)
-    settings = node.settings
+    settings = node.rest.settings
     dim = daily.is_night(settings.night, clock.estimate(node.clock, now_ms)[0], settings.utc_offset_min)
     lamp = _lamp(node) + (dim,)
     if lamp != node.lamp:
@@ -35,24 +35,24 @@ def step(node, now_ms):
 
 def _lamp(node):
     """(state, discreet)"""
-    rung, discreet = alarm.shown_now(node.alarms, node.settings.silent)
+    rung, discreet = alarm.shown_now(node.alarms, node.rest.settings.silent)
     if rung != "idle":
         return rung, discreet
     for state, on in (
-        ("identify", node.identify_ms is not None),
+        ("identify", node.rest.identify_ms is not None),
         ("cancel_window", _may_be_taken_back(node)),
-        (node.sound and node.sound.split("_")[0], node.sound is not None and node.sound != "siren"),
-        ("reminder", node.remind),
-        ("test_stored", node.tested_ms is not None),
-        ("test_mode", node.testing.mode == "on"),
+        (node.rest.sound and node.rest.sound.split("_")[0], node.rest.sound is not None and node.rest.sound != "siren"),
+        ("reminder", node.rest.remind),
+        ("test_stored", node.rest.tested_ms is not None),
+        ("test_mode", node.rest.testing.mode == "on"),
     ):
         if on:
-            return state, node.settings.silent
-    return "idle", node.settings.silent
+            return state, node.rest.settings.silent
+    return "idle", node.rest.settings.silent
 
 
 def _may_be_taken_back(node):
-    return node.held is not None and node.held[1] not in alarm.SILENT and cancel.due_ms(node.window) is not None
+    return node.held is not None and node.held[1] not in alarm.SILENT and cancel.due_ms(node.rest.window) is not None
 
 
 def _voice(node):
@@ -63,16 +63,16 @@ def _voice(node):
     rung = alarm.lamp(loud)
     if rung != "idle" and not still:
         return rung, False
-    if node.sound == "siren" and not still:
+    if node.rest.sound == "siren" and not still:
         return "siren", False
     for state, on in (
-        (node.key and node.key[0], node.key is not None),
-        (node.sound, node.sound is not None and node.sound != "siren"),
+        (node.rest.key and node.rest.key[0], node.rest.key is not None),
+        (node.rest.sound, node.rest.sound is not None and node.rest.sound != "siren"),
         ("cancel_window", _may_be_taken_back(node)),
-        ("reminder", node.remind),
-        ("identify", node.identify_ms is not None),
+        ("reminder", node.rest.remind),
+        ("identify", node.rest.identify_ms is not None),
         (rung, rung != "idle"),
-        ("siren", node.sound == "siren"),
+        ("siren", node.rest.sound == "siren"),
     ):
         if on:
             return state, state == rung or state == "siren"
@@ -81,4 +81,4 @@ def _voice(node):
 
 def dues(node):
     """When a tick next matters: a list of ms and Nones."""
-    return [node.identify_ms, node.key and node.key[1], node.quiet_ms, node.tested_ms]
+    return [node.rest.identify_ms, node.rest.key and node.rest.key[1], node.quiet_ms, node.rest.tested_ms]

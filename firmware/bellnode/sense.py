@@ -21,9 +21,9 @@ def _contacts():
 @seldom("start")
 def begin(node, kept, now_ms):
     """The home set's arming from before this start; kept: the dict that was kept, None or {}."""
-    if node.settings.home is None:
+    if node.rest.settings.home is None:
         return node, []
-    home, effects = _home().start(node.settings.home, kept, now_ms)
+    home, effects = _home().start(node.rest.settings.home, kept, now_ms)
     return _from_home(happen.changed(node, home=home), effects, now_ms)
 
 
@@ -33,14 +33,16 @@ def begin(node, kept, now_ms):
 def edge(node, given, now_ms):
     """("edge", level, at_ms)"""
     pressed, found = button.step(node.button, given, now_ms)
-    return _from_button(happen.changed(node, button=pressed), found, now_ms)
+    node = happen.changed(node, button=pressed)
+    return _from_button(node, found, now_ms)
 
 
 def _from_button(node, found, now_ms):
     effects = []
     for pattern, at_ms in found:
-        testing, tested = testmode.step(node.testing, ("button", pattern, at_ms), now_ms)
-        node, more = _from_test(happen.changed(node, testing=testing), tested, now_ms)
+        testing, tested = testmode.step(node.rest.testing, ("button", pattern, at_ms), now_ms)
+        node = happen.changed(node, testing=testing)
+        node, more = _from_test(node, tested, now_ms)
         effects += more
         effects.append(("log", f"{pattern}  seq {node.seq}"))
     return node, effects
@@ -50,11 +52,12 @@ def _from_button(node, found, now_ms):
 def test_mode(node, ms, by, now_ms):
     """(node, effects, why): test mode for so long, 0 ends it; why: the reason why not, or None."""
     given = ("on", ms, by, armed(node) not in (None, "off")) if ms else ("off",)
-    testing, found = testmode.step(node.testing, given, now_ms)
+    testing, found = testmode.step(node.rest.testing, given, now_ms)
     for effect in found:
         if effect[0] == "refused":
             return node, [], effect[1]
-    node, effects = _from_test(happen.changed(node, testing=testing), found, now_ms)
+    node = happen.changed(node, testing=testing)
+    node, effects = _from_test(node, found, now_ms)
     return node, effects, None
 
 
@@ -67,7 +70,8 @@ def _from_test(node, found, now_ms):
             node, more = happen.event(node, *(effect[1:] + (now_ms,)))
         elif name == "pass":
             pattern, known = patterns.step(node.pattern, ("button",) + effect[1:], now_ms)
-            node, more = _from_pattern(happen.changed(node, pattern=pattern), known, now_ms)
+            node = happen.changed(node, pattern=pattern)
+            node, more = _from_pattern(node, known, now_ms)
         elif name == "pass_contact":
             node, more = _contact(node, ("contact",) + effect[1:], now_ms)
         elif name == "mode":
@@ -84,8 +88,9 @@ def _from_pattern(node, found, now_ms):
             state = "alarm" if effect[2] else "restore"
             node, more = happen.event(node, "fault", state, None, {"how": effect[1]}, now_ms, now_ms)
         else:
-            window, kept = cancel.step(node.window, effect, now_ms)
-            node, more = _from_cancel(happen.changed(node, window=window), kept, now_ms)
+            window, kept = cancel.step(node.rest.window, effect, now_ms)
+            node = happen.changed(node, window=window)
+            node, more = _from_cancel(node, kept, now_ms)
         effects += more
     return node, effects
 
@@ -101,8 +106,8 @@ def _from_cancel(node, found, now_ms):
                 effects += more
                 continue
             node, more = happen.event(node, what, "alarm", None, info, at_ms, now_ms, until_ms)
-            if node.home is not None:
-                home, signs = _home().step(node.home, ("presence", at_ms), now_ms)
+            if node.rest.home is not None:
+                home, signs = _home().step(node.rest.home, ("presence", at_ms), now_ms)
                 node, after = _from_home(happen.changed(node, home=home), signs, now_ms)
                 more += after
         elif name == "turn":
@@ -121,23 +126,24 @@ def _from_cancel(node, found, now_ms):
 @seldom("lines")
 def line(node, given, now_ms):
     """("line", zone, value, at_ms): a reading of a contact's line, see `contacts`"""
-    if node.contacts is None:
+    if node.rest.contacts is None:
         return node, []
     return _from_lines(node, ("reading",) + given[1:], now_ms)
 
 
 @seldom("lines")
 def _from_lines(node, given, now_ms):
-    unknown = [line.zone.number for line in node.contacts if line.contact is None]
-    lines, found = _contacts().step(node.contacts, given, now_ms)
+    unknown = [line.zone.number for line in node.rest.contacts if line.contact is None]
+    lines, found = _contacts().step(node.rest.contacts, given, now_ms)
     node = happen.changed(node, contacts=lines)
     effects = []
     for effect in found:
-        if effect[0] == "contact" and effect[2] == "closed" and effect[1] in unknown and node.home is None:
+        if effect[0] == "contact" and effect[2] == "closed" and effect[1] in unknown and node.rest.home is None:
             continue  # found as it should be: no news, and nothing to restore
         if effect[0] == "contact":
-            testing, tested = testmode.step(node.testing, effect, now_ms)
-            node, more = _from_test(happen.changed(node, testing=testing), tested, now_ms)
+            testing, tested = testmode.step(node.rest.testing, effect, now_ms)
+            node = happen.changed(node, testing=testing)
+            node, more = _from_test(node, tested, now_ms)
         else:
             node, more = _contact(node, effect, now_ms)
         effects += more
@@ -146,17 +152,17 @@ def _from_lines(node, given, now_ms):
 
 @seldom("lines")
 def _contact(node, effect, now_ms):
-    if node.home is not None:
-        home, found = _home().step(node.home, effect, now_ms)
+    if node.rest.home is not None:
+        home, found = _home().step(node.rest.home, effect, now_ms)
         return _from_home(happen.changed(node, home=home), found, now_ms)
-    known = _contacts().event(node.settings.zones, effect)
+    known = _contacts().event(node.rest.settings.zones, effect)
     return (node, []) if known is None else happen.event(node, *(known[1:] + (now_ms,)))
 
 
 @seldom("supply")
 def supply(node, given, now_ms):
     """("mains", present) or ("battery", mv or None)"""
-    state, found = power.step(node.power, given, now_ms)
+    state, found = power.step(node.rest.power, given, now_ms)
     return _from_power(happen.changed(node, power=state), found, now_ms)
 
 
@@ -166,7 +172,7 @@ def _from_power(node, found, now_ms):
     for effect in found:
         node, more = happen.event(node, *(effect[1:] + (now_ms,)))
         effects += more
-    present = power.faults(node.power)
+    present = power.faults(node.rest.power)
     for level, _ in power.LEVELS:
         name = "battery_" + level
         node = happen.fault(node, name, name in present)
@@ -175,12 +181,12 @@ def _from_power(node, found, now_ms):
 
 def watched(node):
     """What a heartbeat has to tell at once when it changes (a tuple)."""
-    return node.faults + (armed(node), node.power.mains)
+    return node.rest.faults + (armed(node), node.rest.power.mains)
 
 
 def armed(node):
     """ "off", "home" or "away"; None for what is no home set."""
-    return None if node.home is None else _home().armed(node.home)
+    return None if node.rest.home is None else _home().armed(node.rest.home)
 
 
 # --- keypad and home set
@@ -190,20 +196,20 @@ def armed(node):
 def key(node, given, now_ms):
     """("key", key, at_ms): a key of the keypad"""
     _, name, at_ms = given
-    pad, wish = keypad.step(node.keypad, name, at_ms)
+    pad, wish = keypad.step(node.rest.keypad, name, at_ms)
     node = happen.changed(node, keypad=pad)
     if wish is None:
-        return _to_home(node, ("presence", at_ms), now_ms) if node.home is not None else (node, [])
+        return _to_home(node, ("presence", at_ms), now_ms) if node.rest.home is not None else (node, [])
     if wish[0] == "cancel" and (node.held is not None or node.known):
         return _cancel(node, at_ms, now_ms)
-    if wish[0] in ("unknown", "cancel") or node.home is None:
+    if wish[0] in ("unknown", "cancel") or node.rest.home is None:
         return _beep(node, "refuse", now_ms), []
     return _to_home(node, wish if wish[0] == "arm" else wish + (at_ms,), now_ms)
 
 
 @seldom("keys")
 def _to_home(node, given, now_ms):
-    home, found = _home().step(node.home, given, now_ms)
+    home, found = _home().step(node.rest.home, given, now_ms)
     node, effects = _from_home(happen.changed(node, home=home), found, now_ms)
     if given[0] == "pin" and [effect for effect in found if effect[0] == "beep" and effect[1] in CODE_TAKEN]:
         node = happen.changed(node, quiet_ms=None)
@@ -214,8 +220,9 @@ def _to_home(node, given, now_ms):
 
 
 def _cancel(node, at_ms, now_ms):
-    window, found = cancel.step(node.window, ("cancel", at_ms), now_ms)
-    return _from_cancel(happen.changed(node, window=window), found, now_ms)
+    window, found = cancel.step(node.rest.window, ("cancel", at_ms), now_ms)
+    node = happen.changed(node, window=window)
+    return _from_cancel(node, found, now_ms)
 
 
 def _beep(node, name, now_ms):
@@ -252,24 +259,28 @@ def _from_home(node, found, now_ms):
 def tick(node, now_ms):
     """Whatever of all this has become due."""
     pressed, found = button.step(node.button, ("tick",), now_ms)
-    node, effects = _from_button(happen.changed(node, button=pressed), found, now_ms)
-    testing, found = testmode.step(node.testing, ("tick",), now_ms)
-    node, more = _from_test(happen.changed(node, testing=testing), found, now_ms)
+    node = happen.changed(node, button=pressed)
+    node, effects = _from_button(node, found, now_ms)
+    testing, found = testmode.step(node.rest.testing, ("tick",), now_ms)
+    node = happen.changed(node, testing=testing)
+    node, more = _from_test(node, found, now_ms)
     effects += more
     pattern, found = patterns.step(node.pattern, ("tick",), now_ms)
-    node, more = _from_pattern(happen.changed(node, pattern=pattern), found, now_ms)
+    node = happen.changed(node, pattern=pattern)
+    node, more = _from_pattern(node, found, now_ms)
     effects += more
-    window, found = cancel.step(node.window, ("tick",), now_ms)
-    node, more = _from_cancel(happen.changed(node, window=window), found, now_ms)
+    window, found = cancel.step(node.rest.window, ("tick",), now_ms)
+    node = happen.changed(node, window=window)
+    node, more = _from_cancel(node, found, now_ms)
     effects += more
-    if node.contacts is not None:
+    if node.rest.contacts is not None:
         node, more = _from_lines(node, ("tick",), now_ms)
         effects += more
-    if node.home is not None:
-        home, found = _home().step(node.home, ("tick", clock.estimate(node.clock, now_ms)[0]), now_ms)
+    if node.rest.home is not None:
+        home, found = _home().step(node.rest.home, ("tick", clock.estimate(node.clock, now_ms)[0]), now_ms)
         node, more = _from_home(happen.changed(node, home=home), found, now_ms)
         effects += more
-    if power.due_ms(node.power) is not None:
+    if power.due_ms(node.rest.power) is not None:
         node, more = supply(node, ("tick",), now_ms)
         effects += more
     return node, effects
@@ -279,13 +290,13 @@ def dues(node):
     """When a tick next matters to any of these: a list of ms and Nones."""
     due = [
         button.due_ms(node.button),
-        testmode.due_ms(node.testing),
+        testmode.due_ms(node.rest.testing),
         patterns.due_ms(node.pattern),
-        cancel.due_ms(node.window),
-        power.due_ms(node.power),
+        cancel.due_ms(node.rest.window),
+        power.due_ms(node.rest.power),
     ]
-    if node.contacts is not None:
-        due.append(_contacts().due_ms(node.contacts))
-    if node.home is not None:
-        due.append(_home().due_ms(node.home))
+    if node.rest.contacts is not None:
+        due.append(_contacts().due_ms(node.rest.contacts))
+    if node.rest.home is not None:
+        due.append(_home().due_ms(node.rest.home))
     return due

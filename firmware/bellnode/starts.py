@@ -19,9 +19,9 @@ _CPYTHON = sys.implementation.name == "cpython"
 class Starts:
     """The record in `folder`. secrets: texts that no report may contain."""
 
-    def __init__(self, folder, secrets=()):
-        self._copies = TwoCopies(folder, "boot")
-        self.secrets = secrets
+    def __init__(self, folder, secrets=None):
+        self._folder = folder
+        self.secrets = secrets or ()
         self._record = {}
         self.safe = False  # True if this start is in safe mode
         self.radio_restart = False  # True if the bell restarted itself for a dead radio
@@ -33,7 +33,7 @@ class Starts:
         generator alone can repeat one. crash: starts so far that followed no clean stop (a power cut is one).
         """
         faults = ()
-        records, faulty = self._copies.load()
+        records, faulty = TwoCopies(self._folder, "boot").load()
         last = {}
         for record in records:
             if type(record.get("count")) is int and record["count"] >= last.get("count", 0):
@@ -49,12 +49,12 @@ class Starts:
         mixed = str(self._record["count"]).encode() + b"/" + random + b"/" + unique
         return str(hexlify(sha256(mixed).digest()), "utf-8")[:16], self._record["crash"], faults
 
-    def report(self):
+    def last_crash(self):
         """`info` of the event "fault" about how the last run ended, or None."""
         return life.report(self._record)
 
     @seldom("cable")
-    def last_crash(self):
+    def known_crash(self):
         """`info` of the last crash, told or not; None if there was none since the last start but one."""
         told = self._record.get("told")
         return life.report(self._record) or (life.report({"last": told}) if told else None)
@@ -97,9 +97,10 @@ class Starts:
     def _keep(self, record):
         self._record = record
         try:
-            self._copies.save([record])
-            self._copies.mirror()
-        except OSError:
+            copies = TwoCopies(self._folder, "boot")  # kept for these few times, it would keep all its code loaded
+            copies.save([record])
+            copies.mirror()
+        except (OSError, MemoryError):
             return False
         return True
 

@@ -31,7 +31,7 @@ class Table:
     def __contains__(self, pair):
         return self._find(*pair) is not None
 
-    def items(self):
+    def pairs(self):
         """[((state, sign), next)]"""
         lines = [line.split(" ", 2) for line in self._text.split("\n")[1:-1]]
         return [((line[0], line[1]), line[2]) for line in lines]

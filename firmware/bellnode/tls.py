@@ -62,6 +62,34 @@ async def connect(address, port):
     return plain
 
 
+class Stream:
+    """asyncio's own stream as far as a link needs it. Loading that one would bring ten ways to read and write."""
+
+    def __init__(self, wrapped):
+        self.s = wrapped
+        self._left = b""  # written, and not taken by the stream yet
+
+    def read(self, count):
+        """Await it: at most `count` bytes, b"" at the end."""
+        data = None
+        while data is None:
+            yield asyncio.core._io_queue.queue_read(self.s)
+            data = self.s.read(count)
+        return data
+
+    def write(self, data):
+        """At once what the stream takes, the rest by drain()."""
+        self._left += data
+        self._left = self._left[self.s.write(self._left) or 0 :]
+
+    def drain(self):
+        """Await it: all that was written has left."""
+        while self._left:
+            yield asyncio.core._io_queue.queue_write(self.s)
+            self._left = self._left[self.s.write(self._left) or 0 :]
+        yield from asyncio.sleep_ms(0)
+
+
 class Dialler:
     """Opens streams for one Config. names: names.Names, or whatever has its methods."""
 
@@ -100,18 +128,18 @@ class Dialler:
             plain.close()
             raise
         wrapped.setblocking(False)
-        stream = asyncio.StreamReader(wrapped)
+        stream = Stream(wrapped)
         return stream, stream
 
     def worked(self, broker):
         """The broker has proved who it is: its address is worth keeping."""
         self.reached = True
-        self._names.worked(broker.host, self._address)
+        self._names.proved(broker.host, self._address)
 
     def failed(self, broker):
         """It has not: the address may be old."""
         if self._address is not None:
-            self._names.failed(broker.host)
+            self._names.doubt(broker.host)
 
 
 @seldom("cable")

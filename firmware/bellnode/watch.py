@@ -30,11 +30,11 @@ class Watch:
         self.bugs = 0  # faults of the firmware caught since the start
         self.low = None  # least free heap seen after a collection, bytes
 
-    def begin(self):
+    def set_watchdog(self):
         """Set the watchdog, once: from here on the bell has to show progress."""
         self._feed = self._board.watchdog(life.WATCHDOG_MS)
 
-    def alive(self, part):
+    def seen(self, part):
         """A part made progress."""
         self._alive[part] = self._board.now_ms()
 
@@ -42,7 +42,7 @@ class Watch:
         """A part has nothing to do: its silence means nothing."""
         self._alive[part] = None
 
-    def turn(self):
+    def turned(self):
         """Once a turn of the main loop; the loop's own progress is that it comes here. True if safe mode may end."""
         now_ms = self._board.now_ms()
         stuck = life.stuck(self._alive, now_ms)
@@ -61,12 +61,12 @@ class Watch:
 
     def failed_turn(self, fault):
         """A turn of the main loop ended by an exception. Raises it if the loop does not recover."""
-        self.bug("loop", fault)
+        self.caught("loop", fault)
         self._turns += 1
         if self._turns >= TURNS_MAX:
             raise fault
 
-    def bug(self, name, fault):
+    def caught(self, name, fault):
         """Something unforeseen was caught: say so on the UART, in the heartbeat and, once, in an event; and go on."""
         self.bugs += 1
         if isinstance(fault, MemoryError):
@@ -91,7 +91,7 @@ class Watch:
             try:
                 return await task()
             except Exception as fault:  # a bug, by definition: everything foreseen is caught inside
-                self.bug(name, fault)
+                self.caught(name, fault)
             await asyncio.sleep(PAUSE_S)
 
     def heap(self, free):

@@ -51,7 +51,7 @@ class Network:
         if info is not None:
             self._owner.report(info, "restore")
 
-    async def run(self):
+    async def keep_joined(self):
         """For ever."""
         if self._networks:
             self._switch_on()

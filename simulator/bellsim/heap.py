@@ -115,7 +115,7 @@ async def _trial(it: Bench, dispatcher: Dispatcher, bell: Bell, chip: Chip, heap
         await asyncio.wait((story, watch), return_when=asyncio.FIRST_COMPLETED)
         if story.done() and not watch.done():
             await asyncio.sleep(POLL_S)
-        why = watch.result() if watch.done() else ""
+        why = (watch.result() or "the bell broke off without a word") if watch.done() else ""
         if story.done() and story.exception() is not None:
             fault = story.exception()
             if not isinstance(fault, SimulatorError | ConnectionError):
@@ -149,7 +149,8 @@ async def _broken(bell: Bell) -> str:
         for line in bell.uart:
             if any(sign in line for sign in BROKEN):
                 await asyncio.sleep(POLL_S)  # the last line of a traceback says most
-                return (bell.uart[-1] if "Traceback" in line else line).strip()[:100]
+                said = [text.strip() for text in bell.uart if text.strip()]
+                return (said[-1] if "Traceback" in line else line.strip())[:100]
         started = started or bell.powered
         if started and not bell.powered:
             return f"the interpreter ended: {bell.last_words(1).strip()}"[:100]

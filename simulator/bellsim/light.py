@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bellgate.enrolment import Enrolment
 from bellnode import mqtt
@@ -96,12 +97,12 @@ class LightBell:
             self._writer = None
             writer.close()
 
-    def _take(self, packet: object, writer: asyncio.StreamWriter) -> None:
-        if isinstance(packet, mqtt.Connack) and packet.code:
+    def _take(self, packet: Any, writer: asyncio.StreamWriter) -> None:
+        if packet.kind == mqtt.CONNACK and packet.codes[0]:
             raise EOFError
-        if isinstance(packet, mqtt.Suback):
+        if packet.kind == mqtt.SUBACK:
             self._writer = writer
-        if not isinstance(packet, mqtt.Publish):
+        if packet.kind != mqtt.PUBLISH:
             return
         if packet.number is not None:
             writer.write(mqtt.puback(packet.number))

@@ -26,7 +26,7 @@ NAMES = (MICROPYTHON, CPYTHON)
 HEAP_BYTES = 1_000_000
 
 PACKAGES = ("bellwire", "bellnode")
-BOARD_MODULES = ("machine", "network", "esp32", "neopixel", "rare", "unix_port", "probe")
+BOARD_MODULES = ("machine", "network", "esp32", "neopixel", "once", "rare", "unix_port", "probe")
 
 # The UART becomes the controlling terminal: when the simulator dies, even by SIGKILL, its end closes, and the kernel's
 # SIGHUP ends the bell. So no bell is ever left behind.

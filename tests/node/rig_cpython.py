@@ -276,7 +276,7 @@ class Bell:
         packages.mkdir()
         for name in ("bellwire", "bellnode"):
             (packages / name).symlink_to(ROOT / "firmware" / name)
-        for name in ("machine", "network", "esp32", "neopixel", "rare"):
+        for name in ("machine", "network", "esp32", "neopixel", "once", "rare"):
             (packages / f"{name}.py").symlink_to(ROOT / "simulator/bellsim/board" / f"{name}.py")
         self.environment = {
             "PATH": os.environ["PATH"],

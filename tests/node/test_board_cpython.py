@@ -22,8 +22,8 @@ async def main():
     await board.wait(1)
     board.wake()
     await board.wait(60000)
-    board.lamp((1, 2, 3))
-    assert board.network_up() and len(unique()) == 6 and len(random(16)) == 16
+    board.light((1, 2, 3))
+    assert len(unique()) == 6 and len(random(16)) == 16
     assert board.readings()["rssi"] == -60
     assert board.station.isconnected() and not bitten()
     print("done")

@@ -147,14 +147,15 @@ def story(kinds, press_ms, becomes=None, fails_ms=0, until_ms=120_000):
 
     async def whole(loop):
         world = World(loop, kinds, becomes, fails_ms)
-        task = asyncio.create_task(world.link.run())
+        task = asyncio.create_task(world.link.keep_linked())
         while loop.now_ms() < until_ms and not (world.got and not world.node.outbox.entries):
             if world.node.seq == 0 and loop.now_ms() >= press_ms:
                 world.feed(("edge", 1, loop.now_ms()))
                 world.feed(("edge", 0, loop.now_ms() + 80))
             world.feed(("tick",))
+            world.link.keep_time()
             await asyncio.sleep(0.02)
-        await world.link.stop()
+        await world.link.say_goodbye()
         await task
         return world
 

@@ -130,7 +130,7 @@ def test_no_key_gets_into_a_crash_dump(tmp_path):
 def test_a_lamp_that_fails_stops_no_alarm(tmp_path):
     with a_world(tmp_path) as world:
         lamp = tmp_path / "packages/neopixel.py"
-        text = lamp.resolve().read_text().replace("BUS.say(", "raise RuntimeError('dim')\n            BUS.say(")
+        text = lamp.resolve().read_text().replace("BUS.say(text", "raise RuntimeError('dim')\n            BUS.say(text")
         lamp.unlink()
         lamp.write_text(text)
         gateway = world.up()

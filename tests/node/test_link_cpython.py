@@ -118,16 +118,24 @@ async def until(seen) -> None:
             await asyncio.sleep(0.001)
 
 
+async def turns(of: link.Link) -> None:
+    while True:
+        of.keep_time()
+        await asyncio.sleep(0.005)
+
+
 def run(story) -> World:
     async def whole() -> World:
         world = World()
-        task = asyncio.create_task(world.link.run())
+        task = asyncio.create_task(world.link.keep_linked())
+        turning = asyncio.create_task(turns(world.link))
         try:
             await story(world, world.dialler)
         finally:
-            await world.link.stop()
+            await world.link.say_goodbye()
             async with asyncio.timeout(10):
                 await task
+            turning.cancel()
         return world
 
     return asyncio.run(whole())

@@ -205,11 +205,11 @@ def test_what_is_remembered_survives_rubbish():
     for rubbish in (None, {}, [], {"ran": 5, "open": 5, "power": 5}, {"ran": [1], "open": [[1], [OLD, "1", "panic"]]}):
         story = Story()
         story.give("remembered", rubbish, None)
-        assert story.node.known == () and story.node.ran == command.NONE
+        assert story.node.known == () and story.node.rest.ran == command.NONE
     story.give(
         "remembered", {"ran": [5, ["a", 7]], "open": [[OLD, 1, "panic"], [OLD, 2, "test"]], "power": ["mains"]}, {}
     )
-    assert story.node.ran == command.Ran(5, ("a",)) and story.node.known == ((OLD, 1, "panic", False),)
+    assert story.node.rest.ran == command.Ran(5, ("a",)) and story.node.known == ((OLD, 1, "panic", False),)
     assert answers.record(story.node) == [[OLD, 1, "panic"]]
 
 

@@ -13,10 +13,10 @@ class Board:
     def now_ms(self):
         return self.at_ms
 
-    def lamp(self, rgb):
+    def light(self, rgb):
         self.rgb = rgb
 
-    def sound(self, hz, strobe, siren):
+    def play(self, hz, strobe, siren):
         self.heard = (hz, strobe, siren)
 
 
@@ -57,22 +57,22 @@ def test_a_rhythm_goes_on_where_only_the_brightness_changes():
 def test_a_voice_begins_with_its_tone_and_goes_on_when_it_is_said_again():
     board, made = played()
     board.at_ms += 777
-    made.sound("sending", False)
+    made.hear("sending", False)
     assert board.heard == (2700, 1, 1)
     board.at_ms += 250
-    made.sound("sending", False)
+    made.hear("sending", False)
     assert board.heard == (0, 1, 1)  # the pause of the same tone
-    made.sound("siren", False)
+    made.hear("siren", False)
     assert board.heard == (2700, 1, 1)
 
 
 def test_still_leaves_the_strobe_alone_on():
     board, made = played()
-    made.sound("sending", True)
+    made.hear("sending", True)
     assert board.heard == (0, 1, 0)
-    made.sound("stored", True)
+    made.hear("stored", True)
     assert board.heard == (0, 1, 0)
-    made.sound("idle", False)
+    made.hear("idle", False)
     assert board.heard == (0, 0, 0)
 
 
@@ -80,14 +80,14 @@ def test_the_next_moment_is_the_first_change_of_lamp_or_sound():
     board, made = played()
     made.show("dispatched", False, False)  # steady
     assert made.draw() is None
-    made.sound("sending", False)
+    made.hear("sending", False)
     assert made.draw() == 250
     made.show("sending", False, False)
     board.at_ms += 100
     assert made.draw() == 150
-    made.sound("not_delivered", False)
+    made.hear("not_delivered", False)
     assert made.draw() == 100  # the sounder's, before the lamp's
-    made.sound("idle", False)
+    made.hear("idle", False)
     assert made.draw() == 150
     for _ in range(40):  # it is never late and never for nothing
         left_ms = made.draw()
@@ -127,5 +127,5 @@ def test_an_alarm_takes_the_outputs_back_at_once():
     made.show("sending", False, False)
     assert board.heard == (0, 0, 0) and board.rgb == indicator.TABLE["sending"].bright
     made.by_hand("siren", True)
-    made.sound("confirm", False)
+    made.hear("confirm", False)
     assert board.heard[0] and not board.heard[2]

@@ -24,7 +24,7 @@ def test_a_case_that_is_found_closed_is_no_news_and_one_that_is_found_open_is():
         story.give("line", 9, value, 0)
         story.until(1000)
         assert [(event["what"], event["state"], event["zone"]) for event in story.events()][:1] == told
-        assert story.node.contacts[0].contact == ("closed" if value else "open")
+        assert story.node.rest.contacts[0].contact == ("closed" if value else "open")
         story.give("line", 9, 1 - value, story.now_ms)
         story.until(2000)
         assert story.newest()["state"] == ("alarm" if value else "restore")

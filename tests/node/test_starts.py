@@ -77,17 +77,17 @@ def test_an_exception_is_kept_without_secrets_and_told_once():
     name = folder()
     record = starts.Starts(name, ("hunter2",))
     record.begin(bytes(16), b"")
-    assert record.report() is None
+    assert record.last_crash() is None
     record.crashed(raised("hunter2 is wrong"))
     again = starts.Starts(name)
     again.begin(bytes(16), b"")
-    info = again.report()
+    info = again.last_crash()
     assert (info["crash"], info["text"]) == ("ValueError", "* is wrong")
     assert info["at"].startswith("test_starts:")
     again.told()
     third = starts.Starts(name)
     third.begin(bytes(16), b"")
-    assert third.report() is None
+    assert third.last_crash() is None
     gone(name)
 
 
@@ -113,7 +113,7 @@ def test_a_flash_that_takes_nothing_stops_nothing():
     record.crashed(raised("x"))
     record.steady()
     assert record.end() is False
-    assert record.report()["crash"] == "ValueError"
+    assert record.last_crash()["crash"] == "ValueError"
 
 
 def test_the_longest_report_fits_an_event():

@@ -7,7 +7,7 @@ DOOR = Table("a door that is {!r} cannot {!r}", "\nopen shut closed\nclosed pull
 
 def test_what_is_listed_is_found():
     assert DOOR.turn("open", "shut") == "closed" and DOOR.turn("closed", "pull") == "open wide"
-    assert DOOR.items() == [(("open", "shut"), "closed"), (("closed", "pull"), "open wide")]
+    assert DOOR.pairs() == [(("open", "shut"), "closed"), (("closed", "pull"), "open wide")]
     assert ("open", "shut") in DOOR and ("open", "pull") not in DOOR and ("en", "shut") not in DOOR
 
 

@@ -48,38 +48,38 @@ class Bell:
 
 def test_it_is_fed_once_a_turn_while_every_part_shows_progress():
     bell = Bell()
-    bell.watch.turn()
+    bell.watch.turned()
     assert bell.fed == 0  # not set yet
-    bell.watch.begin()
+    bell.watch.set_watchdog()
     for turn in range(200):
         bell.at_ms = turn * 1000
-        bell.watch.alive("link")
-        bell.watch.turn()
+        bell.watch.seen("link")
+        bell.watch.turned()
     assert bell.fed == 200 and not bell.noted
 
 
 def test_a_part_that_is_stuck_starves_it_and_is_noted_once():
     for part, bound_ms in life.BOUNDS_MS.items():
         bell = Bell()
-        bell.watch.begin()
-        bell.watch.alive(part)
+        bell.watch.set_watchdog()
+        bell.watch.seen(part)
         for at_ms in range(0, bound_ms + 20000, 1000):
             bell.at_ms = at_ms
-            bell.watch.turn()
+            bell.watch.turned()
         assert bell.fed == bound_ms // 1000 + 1, part
         assert bell.noted == [("watchdog", part)]
-        bell.watch.alive(part)  # it was slow, and no more
-        bell.watch.turn()
+        bell.watch.seen(part)  # it was slow, and no more
+        bell.watch.turned()
         assert bell.fed == bound_ms // 1000 + 2
 
 
 def test_a_part_without_work_may_be_silent():
     bell = Bell()
-    bell.watch.begin()
-    bell.watch.alive("journal")
+    bell.watch.set_watchdog()
+    bell.watch.seen("journal")
     bell.watch.idle("journal")
     bell.at_ms = 10**9
-    bell.watch.turn()
+    bell.watch.turned()
     assert bell.fed == 1
 
 
@@ -89,7 +89,7 @@ def test_a_run_becomes_steady_once_and_safe_mode_may_then_end():
         ends = []
         for at_ms in range(0, life.steady_ms(safe) + 3000, 1000):
             bell.at_ms = at_ms
-            ends.append(bell.watch.turn())
+            ends.append(bell.watch.turned())
         assert bell.steadied == 1
         assert ends[-2:] == [safe, safe] and not any(ends[:-3])
 
@@ -104,8 +104,8 @@ def raised(fault):
 def test_a_fault_is_told_each_time_and_reported_once_without_secrets():
     bell = Bell()
     for _ in range(3):
-        bell.watch.bug("link", raised(ValueError("hunter2 is bad")))
-    bell.watch.bug("node", raised(MemoryError("no room")))
+        bell.watch.caught("link", raised(ValueError("hunter2 is bad")))
+    bell.watch.caught("node", raised(MemoryError("no room")))
     assert bell.watch.bugs == 4 and len(bell.lines) == 4 and bell.faults == {"link": True, "node": True}
     assert [info["task"] for info in bell.reports] == ["link", "node"]
     assert bell.reports[0]["text"] == "* is bad" and bell.reports[0]["at"].startswith("test_watch:")
@@ -116,7 +116,7 @@ def test_a_loop_that_recovers_goes_on_and_one_that_does_not_is_left():
     bell = Bell()
     for _ in range(watch.TURNS_MAX - 1):
         bell.watch.failed_turn(raised(ValueError("x")))
-    bell.watch.turn()
+    bell.watch.turned()
     for _ in range(watch.TURNS_MAX - 1):
         bell.watch.failed_turn(raised(ValueError("x")))
     try:

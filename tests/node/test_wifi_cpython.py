@@ -89,7 +89,7 @@ def over(seconds, station, change=None, **how):
 
     async def story(loop):
         owner = Owner(loop, station, **how)
-        tasks = [asyncio.create_task(owner.network.run())]
+        tasks = [asyncio.create_task(owner.network.keep_joined())]
         if change is not None:
             tasks.append(asyncio.create_task(change(owner)))
         await asyncio.sleep(seconds)

@@ -280,7 +280,43 @@ def main():
     print([lambda: [one for one in (1, 2)]][0](), sum([one for one in range(4)]) - len([one for one in range(2)]))
 """
 
+MERGED = """
+from bellnode.shared import Lamp, Table, Other
+class Bell:
+    def __init__(self, lamp, names=None):
+        self.lamp = lamp
+        self.names = names or ()
+        self.calls = [self._seen, lamp.lit]
+    def _seen(self):
+        return "bell", self.lamp.dark()
+    def _take(self, one):
+        return "bell took", one
+    def taken(self):
+        return self._take(1), self.lamp.taken_by(2)
+    def lit(self):
+        return "a bell is never lit"
+class Kept:
+    def __init__(self):
+        self.level = 1
+def main():
+    lamp = Lamp(3)
+    bell = Bell(lamp, names=("a",))
+    print([call() for call in bell.calls], bell.taken(), bell.names, Bell(lamp).names, bell.lit(), lamp.lit())
+    print(Table("ab")["b"], "c" in Table("c"), isinstance(Kept(), Kept), isinstance(bell, Kept), Other().lit())
+"""
+LAMPS = (
+    "class Lamp:\n    def __init__(self, level):\n        self.level = level\n        if level > 2:\n"
+    "            self.level = 2\n    def lit(self):\n        return self.level\n    def dark(self):\n"
+    "        return not self.level\n    def _take(self, one):\n        return 'lamp took', one, self.level\n"
+    "    def taken_by(self, one):\n        return self._take(one)\n"
+    "class Table:\n    def __init__(self, text):\n        self.text = text\n    def __getitem__(self, sign):\n"
+    "        return self.text.find(sign)\n    def __contains__(self, sign):\n        return self[sign] >= 0\n"
+    "class Other:\n    limit = 5\n    def __init__(self):\n        self.level = self.limit\n"
+    "    def lit(self):\n        return self.level\n"
+)
+
 PROGRAMS = {
+    "merged": {"app": MERGED, "shared": LAMPS},
     "members and globals": {"app": MEMBERS_AND_GLOBALS},
     "foreign keywords": {"app": FOREIGN_KEYWORDS},
     "scopes": {"app": SCOPES},
@@ -414,9 +450,29 @@ def test_the_board_keeps_what_the_firmware_asks_it_for_and_does_the_same() -> No
     assert began(sources) == began(other) == (14, "7 107")
 
 
+def test_the_modules_of_the_board_become_one() -> None:
+    """Each is still found by its name, and its numbers and texts are what they were."""
+    machine = (
+        "import sys\nLEVEL, PAUSE = 3, 0.5\n"
+        "class Pin:\n    def value(self, level=LEVEL):\n        return level, PAUSE\n"
+    )
+    network = "import sys\nfrom machine import Pin\nSTA_IF = 7\ndef up():\n    return Pin().value(), sys.byteorder\n"
+    probe = "import network, machine\ndef begin():\n    return network.up(), network.STA_IF, machine.Pin().value(1)\n"
+    modules = {"machine": machine, "network": network, "probe": probe}
+    own, asked = ("machine", "network"), frozenset({"Pin", "value", "STA_IF", "up"})
+    other = board(modules, own, asked)
+    assert "class" in other["machine"] and "def" in other["machine"] and "def" not in other["network"]
+    assert "LEVEL" not in other["machine"] and "STA_IF" in other["machine"]
+    expected = (((3, 0.5), sys.byteorder), 7, (1, 0.5))
+    assert began(modules) == began(other) == expected
+    clash = {"machine": machine, "network": "class Pin:\n    pass\n"}
+    with pytest.raises(LinkError, match="has that name too"):
+        board(clash, own, asked)
+
+
 def began(sources: dict[str, str]) -> object:
     """What begin() of the module `probe` gives."""
-    for name in ("tool", "wire", "probe"):
+    for name in sorted(sources, key=lambda name: (name == "probe", name)):
         sys.modules[name] = made = ModuleType(name)
         exec(sources[name], made.__dict__)
     try:
@@ -463,9 +519,10 @@ def test_no_new_name_of_the_firmware_means_anything_else() -> None:
                 if isinstance(node, ast.Import)
                 for alias in node.names
             }
+            data = "TEXTS_ARE_DATA = True" in path.read_text()
             for node in ast.walk(tree):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in fields:
-                    texts.add(node.value)
+                    texts |= set() if data else {node.value}
                 elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in imported:
                     foreign.add(node.attr)
     linked = firmware()

@@ -3,7 +3,7 @@
 The API is that of MicroPython's esp32 port, as far as `bellnode.board` uses it. The bus is one TCP connection on the
 loopback, JSON lines both ways; BELLSIM_BUS="127.0.0.1:PORT" names it and BELLSIM_BELL the bell. Without BELLSIM_BUS
 nothing is connected and all still works. What few bells ask for is in `rare`: a chip has all of this in its
-interpreter, and here each name lies in the heap that the firmware has to share.
+interpreter, and here each name lies in the heap that the firmware has to share; what is asked once is in `once`.
 
     simulator to bell    {"pin": 4, "level": 0}  {"rssi": -61}  {"wifi": false}  {"quit": true}
                          {"radio": false}                the radio's driver is dead
@@ -19,88 +19,93 @@ interpreter, and here each name lies in the heap that the firmware has to share.
 import asyncio
 import json
 import os
+import socket
 import sys
 
-# The simulator reads every line at once; more than this waiting means that it is gone or stuck, and the bell goes on.
-LINES_MAX = 256
+CONNECT_S = 5.0  # a loopback
+READ_BYTES = 512  # some ten lines
 
 
 class Bus:
     """The connection to the simulator, and what it has told us."""
 
     def __init__(self) -> None:
-        self.address = os.getenv("BELLSIM_BUS") or ""
-        self.bell = os.getenv("BELLSIM_BELL") or "bell"
+        self.address = os.getenv("BELLSIM_BUS")
         self.pins: dict[int, "Pin"] = {}
         self.levels: dict[int, int] = {}  # what the world does to a pin; it stays when the program makes the pin anew
         self.rare = None  # type: ignore[var-annotated]  # `rare`, from when the simulator says something of it
         self.rssi = -60
-        self.wifi = True
-        self.radio = True
+        self.wifi = self.radio = True
         self.quit = None  # type: ignore[var-annotated]
-        self._lines: list[bytes] = []
-        self._writer = None  # type: ignore[var-annotated]  # None while it still has something to take
-        self._flag = None  # type: ignore[var-annotated]
+        self._socket = None  # type: ignore[var-annotated]
+        self._rest = b""
+        self._heeds = False
 
     def start(self) -> None:
-        """Connect, once, from inside the running loop."""
-        if self._flag is None and self.address:
-            self._flag = asyncio.Event()
-            asyncio.create_task(self._run())  # noqa: RUF006 -- it ends with the program
-
-    def say(self, line: dict) -> None:  # type: ignore[type-arg]
-        """Tell the simulator; forgotten without a bus."""
-        if not self.address:
+        """Heed the simulator from now on; once, from inside the running loop."""
+        if self._heeds or not self._open():
             return
-        data = json.dumps(line).encode() + b"\n"
-        if self._writer is not None and not self._lines:
-            # At once, as a lamp shows it: the loop may be busy with flash or TLS for some milliseconds.
-            try:
-                self._writer.write(data)
-            except OSError:
-                pass  # the reader sees the end
+        self._heeds = True
+        if sys.implementation.name == "cpython":
+            asyncio.get_running_loop().add_reader(self._socket, self._ready)
         else:
-            if len(self._lines) >= LINES_MAX:
-                self._lines.pop(0)
-            self._lines.append(data)
-        if self._flag is not None:
-            self._flag.set()
+            asyncio.create_task(self._heed())  # noqa: RUF006 -- it ends with the program
 
-    async def _run(self) -> None:
-        sending = None
-        try:
-            host, port = self.address.rsplit(":", 1)
-            reader, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), 5)
-            if hasattr(writer, "s"):  # MicroPython; CPython's asyncio does it by itself
-                writer.s.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
-            self._lines.insert(0, json.dumps({"hello": self.bell, "runtime": sys.implementation.name}).encode() + b"\n")
-            sending = asyncio.create_task(self._send(writer))
-            while True:
-                line = await reader.readline()
-                if not line:
-                    break
-                self._hear(line)
-        except (OSError, asyncio.TimeoutError) as fault:
+    def say(self, line: str) -> None:
+        """Tell the simulator, one line of JSON; forgotten without a bus.
+
+        It leaves at once, as a lamp shows it: the loop may be busy with flash or TLS for some milliseconds. The kernel
+        holds a thousand lines for a simulator that is late; if it has no room, that one is gone or stuck.
+        """
+        if self._open():
+            try:
+                self._socket.send(line.encode() + b"\n")
+            except OSError as fault:
+                self._lose(fault)
+
+    def _open(self) -> bool:
+        if self._socket is None and self.address:
+            host, _, port = self.address.partition(":")
+            try:
+                self._socket = socket.socket()
+                self._socket.settimeout(CONNECT_S)
+                self._socket.connect(socket.getaddrinfo(host, int(port))[0][-1])
+                self._socket.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
+                self._socket.setblocking(False)
+                self.say('{"hello": "%s", "runtime": "%s"}' % (os.getenv("BELLSIM_BELL"), sys.implementation.name))
+            except OSError as fault:
+                self._lose(fault)
+        return bool(self.address)
+
+    def _lose(self, fault: OSError | None) -> None:
+        """A lost bus is no reason to stop."""
+        if fault is not None:
             print(f"bus: {fault}")
-        self.address = ""  # a lost bus is no reason to stop
-        if sending is not None:
-            sending.cancel()
+        self.address = None
+        if self._heeds and sys.implementation.name == "cpython":
+            asyncio.get_running_loop().remove_reader(self._socket)
 
-    async def _send(self, writer) -> None:  # type: ignore[no-untyped-def]
+    def _heed(self):  # type: ignore[no-untyped-def]
+        """MicroPython's way to wait for a socket."""
+        from asyncio import core  # noqa: PLC0415
+
+        while self.address:
+            yield core._io_queue.queue_read(self._socket)
+            self._ready()
+
+    def _ready(self) -> None:
+        """The simulator has said something, or has gone."""
         try:
-            while True:
-                while self._lines:
-                    writer.write(self._lines.pop(0))
-                    await writer.drain()
-                self._writer = writer
-                self._flag.clear()
-                await self._flag.wait()
-                self._writer = None
-                await writer.drain()
-        except OSError:
-            pass  # the reader sees the end
-        finally:
-            self._writer = None
+            data = self._socket.recv(READ_BYTES)
+        except OSError as fault:
+            self._lose(fault)
+            return
+        if not data:
+            self._lose(None)
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            self._hear(line)
 
     def _hear(self, line: bytes) -> None:
         try:
@@ -136,10 +141,18 @@ def rare():  # type: ignore[no-untyped-def]
     return rare
 
 
+def once():  # type: ignore[no-untyped-def]
+    """The module `once`, for one use."""
+    import once  # noqa: PLC0415
+
+    del sys.modules["once"]
+    return once
+
+
 def __getattr__(name: str):  # type: ignore[no-untyped-def]
     if name == "ADC":
         return rare().ADC
-    raise AttributeError(name)
+    return getattr(once(), name)
 
 
 def on_quit(call) -> None:  # type: ignore[no-untyped-def]
@@ -173,7 +186,7 @@ class Pin:
         if int(level) != self.level:
             self.level = int(level)
             if self.mode != self.OPEN_DRAIN:  # the rows of a keypad, forty times a second
-                BUS.say({"pin": self.number, "level": self.level})
+                BUS.say('{"pin": %d, "level": %d}' % (self.number, self.level))
         return None
 
     def irq(self, handler=None, trigger: int = IRQ_FALLING | IRQ_RISING) -> None:  # type: ignore[no-untyped-def]
@@ -210,7 +223,7 @@ class PWM:
         now = self._hz if duty else 0
         if now != self._told:
             self._told = now
-            BUS.say({"pin": self._pin.number, "hz": now})
+            BUS.say('{"pin": %d, "hz": %d}' % (self._pin.number, now))
 
 
 class WDT:
@@ -242,22 +255,6 @@ def _bite(fed: list[int], look_s: float) -> None:
             seen, left = fed[0], 10
         time.sleep(look_s)
     os.system("kill -9 $PPID")  # the shell's parent is this process, on both runtimes
-
-
-PWRON_RESET = 1
-WDT_RESET = 3
-
-
-def unique_id() -> bytes:
-    """Six bytes, a bell's own."""
-    import hashlib  # noqa: PLC0415
-
-    return hashlib.sha256(BUS.bell.encode()).digest()[:6]
-
-
-def reset_cause() -> int:
-    """BELLSIM_RESET, as whoever starts the process knows it; else power on, which a brownout looks like too."""
-    return int(os.getenv("BELLSIM_RESET") or PWRON_RESET)
 
 
 def reset() -> None:

@@ -7,17 +7,19 @@ class NeoPixel:
     """neopixel.NeoPixel with three colours a pixel."""
 
     def __init__(self, pin: Pin, count: int, bpp: int = 3, timing: int = 1) -> None:
-        self.n = count
-        self._pixels = [(0, 0, 0)] * count
-        self._written: list[tuple[int, int, int]] = []
+        self._pixels = bytes(3 * count)
+        self._written = b""
         BUS.start()
 
     def fill(self, rgb: tuple[int, int, int]) -> None:
         """All pixels in one colour."""
-        self._pixels = [(rgb[0], rgb[1], rgb[2])] * self.n
+        self._pixels = bytes(rgb) * (len(self._pixels) // 3)
 
     def write(self) -> None:
         """Show it."""
         if self._pixels != self._written:
             self._written = self._pixels
-            BUS.say({"lamp": [list(rgb) for rgb in self._pixels]})
+            text = '{"lamp": ['
+            for at in range(0, len(self._pixels), 3):
+                text += "[%d, %d, %d], " % tuple(self._pixels[at : at + 3])
+            BUS.say(text[:-2] + "]}")

@@ -61,13 +61,13 @@ def stamp_flash():
     def on_ioctl(partition, request, argument):
         if request == 6:
             stamps.erases += 1
-            say({"erases": stamps.erases})
+            say('{"erases": %d}' % stamps.erases)
         return ioctl(partition, request, argument)
 
     def on_say(line):
         say(line)
         if "lamp" in line and stamps.edge_us is not None and stamps.flash_us is not None:
-            say({"journal_us": stamps.flash_us - stamps.edge_us})
+            say('{"journal_us": %d}' % (stamps.flash_us - stamps.edge_us))
             stamps.edge_us = None
 
     machine.Pin.drive = on_drive
@@ -84,7 +84,7 @@ def skip_when_told():
 
     async def tell(total_ms):
         await asyncio.sleep(SETTLE_S)
-        machine.BUS.say({"skipped_ms": total_ms})
+        machine.BUS.say('{"skipped_ms": %d}' % total_ms)
 
     def on_hear(line):
         if b'"skip_ms"' in line:

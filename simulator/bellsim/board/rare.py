@@ -33,7 +33,7 @@ def pulled_low(pin: Pin) -> bool:
                 wire[1 if closed else 2] -= 1
                 if not wire[2]:
                     joined.remove(wire)
-                    BUS.say({"parted": pins})
+                    BUS.say('{"parted": [%d, %d]}' % tuple(pins))
                 return bool(closed > 0)
     return False
 

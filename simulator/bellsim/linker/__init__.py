@@ -5,8 +5,8 @@ Each name, function, module and constant of MicroPython costs heap, even where t
 - joins what is always there into one module, and each module that is borrowed (see `bellnode.loan`) with what only it
   needs into another;
 - puts constants in the place of their names, and leaves out what nobody asks for, docstrings and CPython's branches;
-- makes a few large functions of many small ones (`bundle`), loops of comprehensions (`loops`), and one object of equal
-  constants (`constants`);
+- makes one class of many, and functions of their constructors (`merge`), a few large functions of many small ones
+  (`bundle`), loops of comprehensions (`loops`), and one object of equal constants (`constants`);
 - gives what is private to the firmware names that a stock interpreter holds in its own flash anyway (`held`).
 
 What the program does stays the same, and in the same order. What is data keeps its name: the rule is that a name which

@@ -1,4 +1,5 @@
-"""The simulated board: what is private to it gets names that the interpreter holds, as the firmware's does.
+"""The simulated board: its modules become one, what is private to it gets names that the interpreter holds, as the
+firmware's does, and its numbers stand where they are used.
 
 A chip has its drivers in its interpreter, and none of their names in the heap. Here each of them lies in the heap that
 the firmware has to share.
@@ -9,15 +10,22 @@ from collections.abc import Mapping
 
 from bellsim.held import HELD
 from bellsim.linker.names import BUILTIN
-from bellsim.linker.tree import FUNCTIONS, defines
+from bellsim.linker.source import LinkError
+from bellsim.linker.tree import FUNCTIONS, assignments, defines, without_text
+
+JOINED = ("machine", "network", "esp32", "neopixel")  # the first holds the others
 
 
 def board(sources: Mapping[str, str], own: tuple[str, ...], asked: frozenset[str]) -> dict[str, str]:
     """The sources (module -> text) with other names for what the modules `own` define and nobody else knows of.
 
-    asked: every name of the firmware.
+    asked: every name of the firmware. What of JOINED is there becomes one module.
     """
     trees = {module: ast.parse(text) for module, text in sources.items()}
+    parts = [module for module in JOINED if module in trees]
+    if len(parts) > 1:
+        _join(trees, parts, asked)
+        _fold(trees, trees[parts[0]], asked)
     defined: set[str] = set()
     other: set[str] = {*asked, *BUILTIN, *sources}
     for module, tree in trees.items():
@@ -38,6 +46,47 @@ def board(sources: Mapping[str, str], own: tuple[str, ...], asked: frozenset[str
     wanted = sorted(name for name in defined if name not in other and name not in HELD and not name.startswith("__"))
     shorter = dict(zip(wanted, free, strict=False))
     return {module: ast.unparse(_Shorter(shorter).visit(tree)) for module, tree in trees.items()}
+
+
+def _join(trees: dict[str, ast.Module], parts: list[str], asked: frozenset[str]) -> None:
+    """All of the parts into the first; whoever imports another gets that one."""
+    into, *others = parts
+    body = trees[into].body
+    known = {name for statement in body for name in defines(statement)}
+    imports = {ast.unparse(statement) for statement in body}
+    for part in others:
+        own = [name for statement in trees[part].body for name in defines(statement) if name in asked]
+        for statement in without_text(trees[part].body):
+            if isinstance(statement, ast.ImportFrom) and statement.module == into:
+                continue
+            if isinstance(statement, ast.Import | ast.ImportFrom) and ast.unparse(statement) in imports:
+                continue
+            if known & set(defines(statement)):
+                raise LinkError(f"{part}: {ast.unparse(statement)[:40]}: {into} or another part has that name too")
+            known |= set(defines(statement))
+            imports.add(ast.unparse(statement))
+            body.append(statement)
+        trees[part] = ast.parse(
+            f"import sys\nimport {into}\nsys.modules[{part!r}] = {into}\nfrom {into} import {', '.join(own)}"
+        )
+
+
+def _fold(trees: Mapping[str, ast.Module], tree: ast.Module, asked: frozenset[str]) -> None:
+    """Put the numbers of a module that nobody else asks for in the place of their names."""
+    elsewhere = {node.attr for each in trees.values() for node in ast.walk(each) if isinstance(node, ast.Attribute)}
+    numbers = {
+        name: value
+        for statement in tree.body
+        for name, value in assignments(statement)
+        if isinstance(value, ast.Constant) and isinstance(value.value, int | float) and name not in asked | elsewhere
+    }
+    tree.body = [statement for statement in tree.body if not set(defines(statement)) & set(numbers)]
+    for node in ast.walk(tree):
+        for field, value in ast.iter_fields(node):
+            if isinstance(value, ast.Name) and value.id in numbers:
+                setattr(node, field, numbers[value.id])
+            elif isinstance(value, list):
+                value[:] = [numbers[v.id] if isinstance(v, ast.Name) and v.id in numbers else v for v in value]
 
 
 def _defined(node: ast.AST) -> str | None:

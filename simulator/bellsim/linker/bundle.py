@@ -132,6 +132,7 @@ def _spoiled(program: Program) -> Iterator[Item]:
     """What is more than called, or not always with arguments that have their places."""
     yield from ((ENTRY, name) for name in PROGRAM)
     yield from ((LOANS, name) for name, _ in program.modules[LOANS].defs.items())
+    yield from program.shared
     for item in program.home:
         if item[0] in program.borrowed and item[1] in program.asked:
             yield item  # asked of a module that is a value

@@ -5,8 +5,8 @@ import builtins
 
 from bellsim.linker.bundle import bundles
 from bellsim.linker.program import Program
-from bellsim.linker.source import ENTRY, LOANS, PROGRAM, Item, Module, of_module
-from bellsim.linker.tree import called, defines
+from bellsim.linker.source import ENTRY, LOANS, PROGRAM, Item, Module, field_texts, of_module
+from bellsim.linker.tree import defines
 
 # Names of machine, network, esp32 and neopixel: an object of theirs may be asked for them.
 _BOARD = """
@@ -27,7 +27,10 @@ class Names:
         self.program, self.held = program, frozenset(held)
         self._functions: dict[str, ast.FunctionDef] = {}  # the first of each name
         for each in program.modules.values():
-            for statement in each.body:
+            for statement in [
+                *each.body,
+                *(each.defs[name][0] for source, name in program.shared if source == each.name),
+            ]:
                 for node in ast.walk(statement):
                     if isinstance(node, ast.FunctionDef):
                         self._functions.setdefault(node.name, node)
@@ -59,9 +62,13 @@ class Names:
                     self._taken[file].add(self.globals[item])
             elif self._fixed(module, name):
                 self.globals[item] = name
+            elif item in program.shared:
+                continue  # a member, see `write`
             elif ENTRY in homes:
                 self.globals[item] = self.new(f"{module.split('.')[-1]}_{name.replace('.', '_')}")
         for item, homes in program.home.items():
+            if item in program.shared:
+                continue
             if item in self.bundled:
                 key = self.bundled[item].bundle
                 if key not in self.bundles:
@@ -98,6 +105,7 @@ class Names:
         unknown: set[str] = set()
         for module in program.modules.values():
             fields = field_texts(module.body, module)
+            defined |= {name.partition(".")[2] for source, name in program.shared if source == module.name}
             for statement in module.statements():
                 for node in ast.walk(statement):
                     if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in fields:
@@ -209,20 +217,3 @@ class Names:
                 if new != item:
                     found[new if home == ENTRY else f"{home.split('.')[1]}.{new}"] = f"{module}.{item}"
         return found
-
-
-def field_texts(statements: list[ast.stmt], module: Module) -> set[int]:
-    """id() of the literals in these statements of the module that name the fields of a namedtuple."""
-    tuples = set()
-    for statement in module.body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Call) and called(node) == "namedtuple":
-                tuples |= {inner.id for inner in ast.walk(node.args[1]) if isinstance(inner, ast.Name)}
-    found = set()
-    for statement in statements:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Call) and called(node) == "namedtuple":
-                found |= {id(inner) for inner in ast.walk(node) if isinstance(inner, ast.Constant)}
-        if isinstance(statement, ast.Assign | ast.AugAssign) and set(defines(statement)) & tuples:
-            found |= {id(inner) for inner in ast.walk(statement.value) if isinstance(inner, ast.Constant)}
-    return found

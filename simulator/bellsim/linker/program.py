@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from bellsim.linker.fold import fold_constants
 from bellsim.linker.loops import unroll
-from bellsim.linker.methods import only_called
+from bellsim.linker.merge import merged
+from bellsim.linker.methods import only_called, tell_apart
 from bellsim.linker.source import ENTRY, LOAN_CALLS, LOANS, PROGRAM, Item, LinkError, Module, index, of_module, prepare
 from bellsim.linker.tree import FUNCTIONS, called
 
@@ -27,24 +28,55 @@ class Program:
             module.body = unroll(module.body)
             index(module)
         self.borrowed = self._borrowed()
-        self.asked = {
-            node.attr
-            for module in modules.values()
-            for statement in module.body
-            for node in ast.walk(statement)
-            if isinstance(node, ast.Attribute)
-        }
+        self.asked = self._asked()
         self.methods: dict[str, tuple[str, str]] = {}  # name of a method outside its class -> (module, "Class.name")
         self.marks = self._marked()
+        tell_apart(modules)
+        self.asked = self._asked()
         for module, owner, method in list(only_called(modules, kept)):
             self._take_out(module, owner, method)
+        # What the one class has of all those that were merged: item -> the constructor that asks for it.
+        self.shared: dict[Item, Item] = {}
+        lent = set(self.marks) | {(module, name) for module in self.borrowed for name in self.modules[module].defs}
+        for text in merged(modules, self.asked, self._values(), lent):
+            source, _, name = text.partition(":")
+            self.shared[source, name] = (source, name.partition(".")[0])
+        self.marks |= {item: ENTRY for item in self.shared}
         self.uses = {
             (module.name, name): {use for statement in statements for use in self.uses_of(module, statement)}
             for module in modules.values()
             for name, statements in module.defs.items()
         }
+        for item, constructor in self.shared.items():
+            if item in self.marks:
+                self.uses[constructor].add(item)
         self.home = self._homes()
         self.files = [ENTRY, *sorted({file for files in self.home.values() for file in files} - {ENTRY})]
+
+    def _asked(self) -> set[str]:
+        """Every name that an object is asked for."""
+        return {
+            node.attr
+            for module in self.modules.values()
+            for statement in module.statements()
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Attribute)
+        }
+
+    def _values(self) -> set[Item]:
+        """Classes that are more than called: somebody may ask whether an object is one of them."""
+        found: set[Item] = set()
+        self.uses = {(module.name, name): set() for module in self.modules.values() for name in module.defs}
+        for module in self.modules.values():
+            for statement in module.statements():
+                nodes = list(ast.walk(statement))
+                calls = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+                for node in nodes:
+                    if isinstance(node, ast.Name | ast.Attribute) and id(node) not in calls:
+                        item = self.target(module, node)
+                        if item is not None:
+                            found.add(item)
+        return found
 
     def _borrowed(self) -> list[str]:
         found = set()

@@ -4,9 +4,9 @@ import ast
 import copy
 
 from bellsim.linker.bundle import arguments
-from bellsim.linker.names import Names, field_texts
+from bellsim.linker.names import Names
 from bellsim.linker.program import Program
-from bellsim.linker.source import ENTRY, Item, LinkError, Module, of_module
+from bellsim.linker.source import ENTRY, Item, LinkError, Module, field_texts, of_module
 from bellsim.linker.tree import FUNCTIONS, argument_names, bound_by, called, defines, local_names
 
 WHICH = "which of the bundle"  # no name that a source could have
@@ -22,9 +22,13 @@ class Rename(ast.NodeTransformer):
         self.bundled = False  # True while the statement is a function that goes into a bundle
         self.resident = False  # True if it asks for anything that is always there
 
-    def top(self, statement: ast.stmt, bundled: bool = False) -> ast.stmt:
-        """The statement with its names changed; bundled: a function gets its number as its first argument."""
+    def top(self, statement: ast.stmt, bundled: bool = False, member: bool = False) -> ast.stmt:
+        """The statement with its names changed; bundled: a function gets its number as its first argument.
+
+        member: it is a method, and goes into a class.
+        """
         self.bundled = bundled
+        self._in_class = member
         self.fields = field_texts([statement], self.module)
         bound = {
             node.id

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bellgate.errors import AnsimbellError
-from bellsim.linker.tree import defines, without_text
+from bellsim.linker.tree import called, defines, without_text
 
 ENTRY = "bellnode.app"
 PROGRAM = ("main",)  # what is called from outside
@@ -98,3 +98,20 @@ def index(module: Module) -> None:
 def of_module(node: ast.Attribute, module: Module) -> bool:
     """True for alias.name, where alias is a module: ours or the interpreter's."""
     return isinstance(node.value, ast.Name) and (node.value.id in module.aliases or node.value.id in module.foreign)
+
+
+def field_texts(statements: list[ast.stmt], module: Module) -> set[int]:
+    """id() of the literals in these statements of the module that name the fields of a namedtuple."""
+    tuples = set()
+    for statement in module.body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Call) and called(node) == "namedtuple":
+                tuples |= {inner.id for inner in ast.walk(node.args[1]) if isinstance(inner, ast.Name)}
+    found = set()
+    for statement in statements:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Call) and called(node) == "namedtuple":
+                found |= {id(inner) for inner in ast.walk(node) if isinstance(inner, ast.Constant)}
+        if isinstance(statement, ast.Assign | ast.AugAssign) and set(defines(statement)) & tuples:
+            found |= {id(inner) for inner in ast.walk(statement.value) if isinstance(inner, ast.Constant)}
+    return found

@@ -10,6 +10,7 @@ from pathlib import Path
 from bellsim.held import HELD
 from bellsim.linker.bundle import joined, parted
 from bellsim.linker.constants import thrifty
+from bellsim.linker.merge import PLAIN
 from bellsim.linker.names import BOARD, BUILTIN, Names
 from bellsim.linker.program import Program
 from bellsim.linker.rename import Rename
@@ -110,6 +111,7 @@ def _file(program: Program, file: str, order: list[str], names: Names) -> str:
     imports: dict[str, str] = {}
     body: list[ast.stmt] = []
     parts: dict[str, dict[int, ast.FunctionDef]] = {}  # bundle: number: what is in it
+    methods: list[ast.stmt] = []  # of the class that all the merged ones are
     resident = False
     for name in order:
         module = program.modules[name]
@@ -129,8 +131,10 @@ def _file(program: Program, file: str, order: list[str], names: Names) -> str:
                 if alias in used:
                     imports[alias] = text
             place = names.bundled.get((name, item or ""))
-            renamed = rename.top(copy.deepcopy(statement), place is not None)
-            if place is None:
+            renamed = rename.top(copy.deepcopy(statement), place is not None, (name, item) in program.shared)
+            if (name, item) in program.shared:
+                methods.append(renamed)
+            elif place is None:
                 done.append(renamed)
             else:
                 assert isinstance(renamed, ast.FunctionDef)
@@ -141,7 +145,14 @@ def _file(program: Program, file: str, order: list[str], names: Names) -> str:
     if resident:
         lines.append(f"import {ENTRY} as {names.of_file(ENTRY)}")
     # First, because a statement of a module may call what is in them.
-    bundles = [joined(name, [found[number] for number in sorted(found)]) for name, found in parts.items()]
+    bundles: list[ast.stmt] = [
+        joined(name, [found[number] for number in sorted(found)]) for name, found in parts.items()
+    ]
+    if file == ENTRY and (ENTRY, PLAIN) in names.globals:
+        plain = next(s for s in body if isinstance(s, ast.ClassDef) and s.name == names.globals[ENTRY, PLAIN])
+        body.remove(plain)
+        plain.body = methods or plain.body
+        bundles.insert(0, plain)  # before anything is made of it
     body = thrifty([*bundles, *body], lambda otherwise: names.new(otherwise, file))
     tree = ast.fix_missing_locations(ast.Module(body, []))
     return "\n".join(lines) + "\n" + ast.unparse(tree) + "\n"
