@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 # Folders whose files take longest: they begin first, so that no process is left alone with one at the end.
-SLOW = ("acceptance", "simulation", "console", "behaviour")
+SLOW = ("acceptance", "console", "simulation", "behaviour")
 
 
 @pytest.hookimpl(trylast=True)

@@ -45,6 +45,7 @@ def test_the_list_says_who_may_what_and_where(chief: Dispatcher):
     assert "설치 기사 seongsu-* 없음 없음 사용 중지" in text(row(chief, "박하나"))
     assert "본인" in text(row(chief, NAME))
     chief.page.click("#language")
+    row(chief, "이서준").filter(has_text="Everywhere").wait_for()
     assert "dispatcher Everywhere None Never Active" in text(row(chief, "이서준"))
 
 
