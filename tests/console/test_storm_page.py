@@ -61,7 +61,9 @@ def test_what_waits_outside_the_screen_is_counted_and_reached_by_key(desk: Desk,
     dispatcher.card(numbers[-1]).wait_for()
     page.wait_for_selector("#below:not([hidden])")
     until(lambda: len(order(page)) == 40, "all of them")
-    waiting = int("".join(filter(str.isdigit, page.locator("#below-text").inner_text())))
+    counted = page.locator("#below-text")
+    until(lambda: int("".join(filter(str.isdigit, counted.inner_text()))) >= 20, "counted, with the next tick")
+    waiting = int("".join(filter(str.isdigit, counted.inner_text())))
     shown = sum(on_screen(page, number) for number in numbers)
     assert waiting >= 20 and 38 <= waiting + shown <= 41
     slots = {card: dispatcher.card(card).locator(".slot").text_content() for card in numbers}
