@@ -42,8 +42,8 @@ def from_file(path: Path, qr: str | None) -> Brought:
     Raises FileError.
     """
     try:
-        read = enrolment.read(path)
-        data = path.read_bytes()
+        data = enrolment.read_bytes(path)
+        read = enrolment.parse(data, str(path))
     except EnrolmentError as error:
         raise FileError("unreadable", str(error)) from None
     check(read, str(path))

@@ -57,16 +57,7 @@ def seal(file: bytes, about: Mapping[str, Any], bell_id: str, once: bytes) -> di
 def read(path: Path) -> dict[str, Any]:
     """A bundle, not yet checked: `unlock` does that with a QR code. Raises EnrolmentError."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise EnrolmentError(
-            f"{path}: cannot be read ({error.strerror}). `bellgate bundle` writes such a file"
-        ) from None
-    if len(data) > MAX_BYTES:
-        raise EnrolmentError(f"{path}: is too large for a bundle. {_REMEDY}")
-    try:
-        document = json.loads(data)
+        document = json.loads(enrolment.read_at_most(path, MAX_BYTES, "a bundle", "`bellgate bundle`"))
     except (ValueError, RecursionError):
         raise EnrolmentError(f"{path}: is not JSON. {_REMEDY}") from None
     if not isinstance(document, dict) or document.get("kind") != KIND or document.get("v") != 1:

@@ -145,15 +145,18 @@ def read(path: Path) -> Enrolment:
 
 def read_bytes(path: Path) -> bytes:
     """The file's bytes. Raises EnrolmentError if it cannot be read or is too large for an enrolment file."""
+    return read_at_most(path, MAX_FILE_BYTES, "an enrolment file", "`bellgate enrol --out FILE`")
+
+
+def read_at_most(path: Path, max_bytes: int, what: str, writer: str) -> bytes:
+    """The bytes of a file that `writer` writes; never more than max_bytes of it are read. Raises EnrolmentError."""
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+            data = file.read(max_bytes + 1)
     except OSError as error:
-        raise EnrolmentError(
-            f"{path}: cannot be read ({error.strerror}). `bellgate enrol --out FILE` writes such a file"
-        ) from None
-    if len(data) > MAX_FILE_BYTES:
-        raise EnrolmentError(f"{path}: is too large for an enrolment file. {_REMEDY}")
+        raise EnrolmentError(f"{path}: cannot be read ({error.strerror}). {writer} writes such a file") from None
+    if len(data) > max_bytes:
+        raise EnrolmentError(f"{path}: is too large for {what}. Take the file that {writer} wrote, unchanged")
     return data
 
 

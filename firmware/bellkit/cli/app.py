@@ -54,6 +54,7 @@ FolderOption = Annotated[
     Path,
     typer.Option("--folder", envvar="BELLKIT_FOLDER", help="Where certificates and this laptop's key are kept."),
 ]
+ByOption = Annotated[str, typer.Option("--by", envvar="BELLKIT_BY", help="Who installs: stands on the certificate.")]
 BigOption = Annotated[bool, typer.Option("--big", help="Full screen with big letters, for a phone-sized terminal.")]
 DEFAULT_FOLDER = Path("~/.local/share/bellkit")
 

@@ -13,6 +13,7 @@ from bellkit.cli.app import (
     DEFAULT_FOLDER,
     AtOption,
     BigOption,
+    ByOption,
     FolderOption,
     GatewayOption,
     JsonOption,
@@ -34,7 +35,7 @@ def walktest(
     path: PortOption = None,
     gateway: GatewayOption = None,
     token_file: TokenOption = None,
-    by: Annotated[str, typer.Option("--by", envvar="BELLKIT_BY", help="Who installs: stands on the certificate.")] = "",
+    by: ByOption = "",
     at: AtOption = None,
     folder: FolderOption = DEFAULT_FOLDER,
     big: BigOption = False,
@@ -74,11 +75,12 @@ def report(
     """The certificates on this laptop: list, check, print, and hand over to the gateway."""
     screen = screen_of(lang, as_json)
     paths = [file] if file is not None else sorted(folder.expanduser().glob("*-????????.json"))
+    waiting = {path for held in {path.parent for path in paths} for path in commission.waiting(held)}
     if sync:
         behind = gateway_of(gateway, token_file)
         if behind is None:
             raise KitError("--sync wants --gateway: the address of the console")
-        late = [path for path in paths if path in commission.waiting(path.parent)]
+        late = [path for path in paths if path in waiting]
         sent = [str(path) for path in late if commission.send(behind, _read(path), path, screen)]
         if as_json:
             say_json({"sent": sent, "left": [str(path) for path in late if str(path) not in sent]})
@@ -93,7 +95,6 @@ def report(
         if len(documents) != 1:
             raise KitError("name one certificate to print: bellkit report FILE --pdf OUT.pdf")
         _print(documents[0][1], html, pdf)
-    waiting = {path for path in paths if path in commission.waiting(path.parent)}
     if as_json:
         say_json([{"file": str(path), "stored": path not in waiting, **document} for path, document in documents])
         return
