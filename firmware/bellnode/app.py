@@ -259,9 +259,11 @@ class App:
         if self._feeding:
             return
         self._feeding = True
-        while self._inputs:
-            self._take(self._inputs.pop(0))
-        self._feeding = False
+        try:
+            while self._inputs:
+                self._take(self._inputs.pop(0))
+        finally:  # even a fault in telling of a fault must not make the bell deaf
+            self._feeding = False
         self._board.wake()
 
     def _take(self, given):
