@@ -159,9 +159,14 @@ def _receipt(alarms, given, now_ms):
             return alarms[:place] + (_moved(shown, stage, now_ms, None),) + alarms[place + 1 :]
     if stage not in DELIVERED:
         return alarms  # closed or refused, and never shown: nothing to show
-    # Older than anything pressed since the start, so it stands first.
+    # Older than anything pressed since the start. The gateway names the oldest first, so each stands behind the last.
     adopted = Shown(boot, seq, what, None, turn("idle", stage), now_ms, None)
-    return alarms if len(alarms) >= SHOWN_MAX else (adopted,) + alarms
+    place = 0
+    for at, shown in enumerate(alarms):
+        newer = shown.boot == boot and shown.seq > seq
+        if shown.happened_ms is None and shown.rung in DELIVERED and not newer:
+            place = at + 1
+    return alarms if len(alarms) >= SHOWN_MAX else alarms[:place] + (adopted,) + alarms[place:]
 
 
 def _doubted(shown, now_ms):

@@ -108,6 +108,15 @@ def test_the_gateway_reminds_a_restarted_bell():
     assert receipt((), 7, "closed", 10, OLD) == () and receipt((), 7, "refused", 10, OLD) == ()
 
 
+def test_of_what_the_gateway_remembers_the_newest_has_the_lamp():
+    # It names the oldest first: a restarted bell must not show the help that is on the way for an earlier press.
+    alarms = receipt(receipt((), 7, "dispatched", 10, OLD), 8, "stored", 10, OLD)
+    assert [shown.seq for shown in alarms] == [7, 8] and alarm.lamp(alarms) == "stored"
+    alarms = receipt(alarms, 6, "acknowledged", 11, OLD)
+    assert alarm.lamp(alarms) == "stored"
+    assert alarm.lamp(receipt(press((), 1, 0), 9, "acknowledged", 1, OLD)) == "sending"
+
+
 def test_after_a_connect_each_stage_is_confirmed_or_asked_for():
     alarms = receipt(press((), 1, 0), 1, "dispatched", 10)
     alarms, _ = alarm.step(alarms, ("linked",), 1000)
