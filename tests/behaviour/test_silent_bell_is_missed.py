@@ -45,6 +45,19 @@ def test_bell_that_comes_and_goes_is_one_line(gate: Gatehouse, bell: Bell) -> No
     assert gate.troubles()["bell_missing", bell.bell_id]["count"] == 5
 
 
+def test_retained_hello_does_not_make_the_living_start_an_old_one(gate: Gatehouse, bell: Bell) -> None:
+    """The broker may hand out the newest hello before what it kept of an earlier start."""
+    kept = [bell.says("online"), bell.heartbeat()]
+    bell.restart()
+    gate.hear(bell.status, bell.says("online"), retained=True)
+    for topic, payload in zip((bell.status, bell.up), kept, strict=True):
+        gate.hear(topic, payload)
+    for _ in range(4):
+        gate.hear(bell.up, bell.heartbeat())
+        gate.fast_forward(MINUTE_MS)
+    assert online(gate) and not missing(gate, bell)
+
+
 def test_heartbeats_keep_it_alive(gate: Gatehouse, bell: Bell) -> None:
     for _ in range(20):
         gate.hear(bell.up, bell.heartbeat())

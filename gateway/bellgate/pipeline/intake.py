@@ -65,7 +65,7 @@ def take(carrier: Carrier, inbound: Inbound, clock_unsure: bool, on_canary: OnCa
         case "heartbeat":
             _heartbeat(carrier, bell, message)
         case "status":
-            _status(carrier, bell, message)
+            _status(carrier, bell, message, inbound.retained)
 
 
 def opened(bell: Bell, inbound: Inbound, now_ms: int) -> tuple[Bell, dict[str, Any], str]:
@@ -201,9 +201,14 @@ def _identity(carrier: Carrier, bell: Bell) -> None:
         carrier.write_down(records)
 
 
-def _status(carrier: Carrier, bell: Bell, message: dict[str, Any]) -> None:
+def _status(carrier: Carrier, bell: Bell, message: dict[str, Any], retained: bool) -> None:
     known = signals.boot(carrier.tx, bell.bell_id, message["boot"])
     presence = bells.presence(carrier.tx, bell.bell_id)
+    if retained and message["boot"] != presence.boot:
+        # A broker hands it out when we subscribe, perhaps before what it kept of an earlier start. That would then look
+        # like the newer one, and the living bell would never be believed again. Its heartbeat is coming.
+        carrier.after.counts.append("replays")
+        return
     after, effects = supervision.step(presence, Status(message, known is not None and known.superseded), carrier.now_ms)
     if after is presence:
         carrier.after.counts.append("replays")
