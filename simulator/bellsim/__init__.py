@@ -8,6 +8,7 @@ latency       press to journal, and to `stored` on the lamp, many times
 faults        one thing breaks: broker restart, frozen broker, dead flash
 outage        half an hour without network, on a clock that is moved on
 year/         a year of policies, people and faults, fast-forwarded through the real gateway
+world/        the whole system on virtual time, broken by a seed, and what must hold all the same
 load/         a day of what 2,000 bells send, on a clock that is moved on: memory, and the database's growth
 heap          the smallest Python heap that the whole firmware lives in; rom: the firmware as a chip holds it
 fleet         many bells at once; nursery: how they are started
