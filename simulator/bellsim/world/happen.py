@@ -299,6 +299,7 @@ class Hand:
 
     def _attack(self, happening: Happening) -> None:
         bell = self._bell(happening)
+        self._world.checker.attacked(happening.what)
         self._world.attacker.attack(happening.what, bell.enrolled.up)
 
     _replay = _replay_heartbeat = _forge = _retained = _flood = _garble = _attack

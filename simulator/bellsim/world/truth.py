@@ -63,6 +63,9 @@ class Truth:
     events: dict[tuple[str, str, int], Event] = field(default_factory=dict)
     acts: dict[int, set[str]] = field(default_factory=dict)  # incident -> what people did, or tried to do
     merged: list[tuple[int, int]] = field(default_factory=list)
+    tried_ms: dict[int, int] = field(default_factory=dict)  # incident -> when somebody last did, or tried, anything
+    done: list[tuple[int, str, str]] = field(default_factory=list)  # (incident, act, by) that the gateway carried out
+    accepted: list[tuple[int, str, str | None]] = field(default_factory=list)  # (incident, by, offered to)
     told: Counter[int] = field(default_factory=Counter)  # incident -> messages that reached somebody
     trace: list[Line] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)

@@ -133,7 +133,7 @@ class World:
             self._receipt,
             lambda why: self.note("gateway", "power", why),
         )
-        self.people = People(self.gate, self.truth, self._chance("people"), loop, self.note)
+        self.people = People(self.gate, self.truth, self._chance("people"), loop, self.note, self._chance("meddling"))
         self.bells = {
             bell.bell_id: VirtualBell(
                 bell,
@@ -312,6 +312,7 @@ class World:
             self.loop.create_task(self._start_gateway())
 
     async def _start_gateway(self) -> None:
+        self.exchange.failing.clear()  # whatever a gateway was told of its targets died with it
         await self.gate.start([])
         self.gate.faults.full = self.disk_full
         self.gate.calm = not self._close
