@@ -235,7 +235,13 @@ class Hand:
         gate = self._world.gate
         if gate.running:
             gate.faults.die_at, gate.faults.after = happening.amount % 6, after
-        return self._world.start_gateway
+
+        def again() -> None:
+            if gate.running:
+                gate.faults.die_at = None  # it did not come to it; later there would be nobody to start it again
+            self._world.start_gateway()
+
+        return again
 
     def _kill_at_turn(self, happening: Happening) -> Callable[[], None]:
         self._world.loop.after_turns(happening.amount, lambda: self._world.gate.kill("between two awaits"))
