@@ -104,7 +104,7 @@ SENDING = (
     Bug(
         "full_outbox_takes_nothing",
         "An outbox that is full drops the newest press.",
-        ("lost",),
+        ("lost", "ignored"),
         (
             Patch(
                 "bellnode.outbox",

@@ -13,6 +13,7 @@ from bellsim.world.calls import Calls
 from bellsim.world.cases import Cases
 from bellsim.world.inside import PowerGone
 from bellsim.world.store import Killed
+from bellsim.world.truth import OUTBOX_MAX
 from bellsim.year.overseer import _OPEN
 from bellsim.year.town import TAKES_TESTS
 from bellwire import parse, unpack
@@ -63,7 +64,6 @@ MISSING_MS, BACK_MS = 180_000 + 15_000, 90_000
 # Of one that spoke until its power went: the broker says its will after 30 s, the gateway waits for 30 s more.
 GONE_MS = 60_000 + 25_000
 READ_S = 0.3
-OUTBOX_MAX = 32
 SHOWN_MAX = 20  # of one run
 _ALARMS = ("panic", "holdup", "medical", "intrusion", "tamper")
 

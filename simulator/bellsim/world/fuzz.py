@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bellgate.errors import AnsimbellError
-from bellsim.world.plan import FAULTS
+from bellsim.world.plan import EVERY_FAULT
 from bellsim.world.world import Outcome, run
 
 SEEDS_MAX = 1_000_000
@@ -45,7 +45,7 @@ def fuzz(seeds: Sequence[int], days: float, bells: int, told: Callable[[dict[str
         bites.update(outcome.bites)
         if outcome.wrong:
             failed.append(outcome.plan.seed)
-    faults = {name: sum(count for (what, _), count in bites.items() if what == name) for name in FAULTS}
+    faults = {name: sum(count for (what, _), count in bites.items() if what == name) for name in EVERY_FAULT}
     real_s = time.perf_counter() - began_s
     return {
         "seeds": len(seeds),

@@ -8,6 +8,7 @@ from typing import Any
 
 BUTTON = ("panic", "holdup", "medical", "test")
 PATTERN_MS = 5_000  # no press waits longer to be an event
+OUTBOX_MAX = 32  # events that a bell keeps
 TRACE_MAX = 200_000  # lines that are kept; the digest has all of them
 
 
@@ -112,6 +113,14 @@ class Truth:
             self.events[key] = event
             found.append(event)
         return found
+
+    def dropped(self, bell_id: str, waiting: list[tuple[str, int]], said: str) -> None:
+        """A full outbox gave one up, and says so; waiting: what it holds now. It may do that, and only then."""
+        seq = int(said.rsplit(" ", 1)[1])
+        for event in self.events.values():
+            if event.bell_id == bell_id and event.seq == seq and event.receipt is None and event.gone is None:
+                if len(waiting) >= OUTBOX_MAX and (event.boot, event.seq) not in waiting:
+                    event.gone = "its outbox was full"
 
     def changed(self, bell_id: str, records: list[dict[str, Any]]) -> None:
         """An event that waited has become something else."""

@@ -268,6 +268,9 @@ class World:
                 self.truth.changed(bell.bell_id, effect[1])
                 for event in self.truth.saw(bell.bell_id, effect[1], self.hands.true_ms(), risk):
                     self.note(bell.bell_id, "event", f"{event.what} {event.state} {event.boot[:4]}/{event.seq}")
+            elif effect[0] == "log" and effect[1].startswith("outbox full: dropped"):
+                waiting = [(one.boot, one.seq) for one in bell.app._node.outbox.entries]
+                self.truth.dropped(bell.bell_id, waiting, effect[1])
         self.checker.node(bell, given, effects)
 
     def _overhear(self) -> None:
