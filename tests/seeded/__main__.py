@@ -117,7 +117,9 @@ def main() -> int:
         figures = {"bugs": len(results), "missed": missed, "took_s": took_s, "results": results, "ok": not missed}
         print(json.dumps(figures, ensure_ascii=False))
     else:
-        print(f"{len(results) - len(missed)} of {len(results)} found in {took_s} s" + "".join(f"\n  {m}" for m in missed))
+        print(
+            f"{len(results) - len(missed)} of {len(results)} found in {took_s} s" + "".join(f"\n  {m}" for m in missed)
+        )
     return 1 if missed else 0
 
 

@@ -66,7 +66,8 @@ SENDING = (
             Patch(
                 "bellnode.outbox",
                 "    for item in outbox.entries:\n        after = item\n",
-                "    for item in outbox.entries:\n        if item.tries >= 5:\n            continue\n        after = item\n",
+                "    for item in outbox.entries:\n"
+                "        if item.tries >= 5:\n            continue\n        after = item\n",
             ),
         ),
     ),

@@ -61,7 +61,11 @@ RECEIPTS = (
                 "    reader.close()\n"
                 "    row = None if known else tx.one(\n",
             ),
-            Patch("bellgate.store.signals", '        "ON CONFLICT (bell_id, boot, seq) DO NOTHING RETURNING id",\n', '        "RETURNING id",\n'),
+            Patch(
+                "bellgate.store.signals",
+                '        "ON CONFLICT (bell_id, boot, seq) DO NOTHING RETURNING id",\n',
+                '        "RETURNING id",\n',
+            ),
         ),
     ),
     Bug(
@@ -110,7 +114,8 @@ CASES = (
         (
             Patch(
                 "bellgate.core.handling",
-                '                effects.append(SetDue("lease", now_ms + LEASE_MS))\n            effects.append(Held())\n',
+                '                effects.append(SetDue("lease", now_ms + LEASE_MS))\n'
+                "            effects.append(Held())\n",
                 "            effects.append(Held())\n",
             ),
         ),
@@ -162,8 +167,8 @@ CASES = (
         (
             Patch(
                 "bellgate.store.dues",
-                '        "SELECT kind, subject FROM due WHERE due_ms <= ? AND lease_until_ms <= ? ORDER BY due_ms LIMIT ?) "\n',
-                '        f"SELECT kind, subject FROM due WHERE due_ms > {at_ms - 2_000} AND due_ms <= ? "\n'
+                '"SELECT kind, subject FROM due WHERE due_ms <= ? AND lease_until_ms <= ? ORDER BY due_ms LIMIT ?) "\n',
+                'f"SELECT kind, subject FROM due WHERE due_ms > {at_ms - 2_000} AND due_ms <= ? "\n'
                 '        "AND lease_until_ms <= ? ORDER BY due_ms LIMIT ?) "\n',
             ),
         ),
@@ -200,7 +205,7 @@ CASES = (
             Patch(
                 "bellgate.store.incidents",
                 "WHERE folds_by = ? AND test = ? AND handling <> 'closed'\", key)",
-                "WHERE folds_by = ? AND test = ? ORDER BY id DESC LIMIT 1\", key)",
+                'WHERE folds_by = ? AND test = ? ORDER BY id DESC LIMIT 1", key)',
             ),
         ),
     ),
@@ -303,8 +308,7 @@ TARGETS = (
             Patch(
                 "bellgate.core.handling",
                 "    effects.append(Record(given.action, given.by, detail))\n",
-                '    if given.action != "handoff":\n'
-                "        effects.append(Record(given.action, given.by, detail))\n",
+                '    if given.action != "handoff":\n        effects.append(Record(given.action, given.by, detail))\n',
             ),
         ),
     ),

@@ -11,6 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -44,8 +45,7 @@ def check(patches: Iterable[Patch]) -> None:
         spec = importlib.util.find_spec(module)
         if spec is None or spec.origin is None:
             raise PatchError(f"{module}: is gone; write its patch for the module that has its code now")
-        with open(spec.origin, encoding="utf-8") as file:
-            source = file.read()
+        source = Path(spec.origin).read_text(encoding="utf-8")
         for patch in mine:
             source = patch.applied(source)
         compile(source, spec.origin, "exec")

@@ -54,9 +54,10 @@ class Calls:
 
     def _judge(self, how: str, state: tuple[int, int], count: int) -> None:
         gate = self._world.gate
-        if self._listens() and (gate.lives, gate.store.counters()["commit_failures"]) == state:
-            if self._refused() == count:
-                self._wrong("unrefused", f"an attack ({how}) was not refused")
+        if not self._listens() or (gate.lives, gate.store.counters()["commit_failures"]) != state:
+            return
+        if self._refused() == count:
+            self._wrong("unrefused", f"an attack ({how}) was not refused")
 
     def _listens(self) -> bool:
         world = self._world

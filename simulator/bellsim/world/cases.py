@@ -127,6 +127,4 @@ class Cases:
                 self._wrong("unrecorded", f"{done[2]}: {done[1]} incident {done[0]} is not in the record")
         for row in store.read_now(lambda tx: tx.all(_ROUNDS)):
             if row["rounds"] != row["told"]:
-                self._wrong(
-                    "unrecorded", f"incident {row['id']}: {row['rounds']} rounds, {row['told']} in the record"
-                )
+                self._wrong("unrecorded", f"incident {row['id']}: {row['rounds']} rounds, {row['told']} in the record")

@@ -319,6 +319,9 @@ class Hand:
         self._world.checker.attacked(happening.what)
         self._world.attacker.attack(happening.what, bell.enrolled.up)
 
+    def _old_receipts(self, happening: Happening) -> None:
+        self._world.attacker.answer_again(self._bell(happening).enrolled.down)
+
     def _cover(self, happening: Happening) -> Callable[[], None]:
         """Its power is cut, and what it said is said again, so that nobody misses it."""
         bell = self._bell(happening)

@@ -58,7 +58,7 @@ PEOPLE_FAULTS = ("asleep",)
 ATTACKS = ("replay", "replay_heartbeat", "forge", "retained", "flood", "garble")
 STREET = ("street",)
 FAULTS = BELL_FAULTS + BROKER_FAULTS + GATEWAY_FAULTS + PHONE_FAULTS + PEOPLE_FAULTS + ATTACKS + STREET
-RARE = ("forgets", "cover")  # drawn apart, each with what it is for: see `_rare`
+RARE = ("forgets", "cover", "old_receipts")  # drawn apart, each with what it is for: see `_rare`
 EVERY_FAULT = FAULTS + RARE
 HAMMER = ("hammer",)  # somebody presses on and on
 PRESSES = ("press", "double", "test_press")
@@ -154,6 +154,12 @@ def _rare(chance: random.Random, bells: Sequence[Bell], episodes: list[tuple[int
                 Happening(at_ms - 15 * S, "press", bell),
                 Happening(at_ms, "forgets", bell, chance.randint(2 * S, 10 * S)),
                 Happening(at_ms + 40 * S, "press", bell),
+            ]
+        elif draw < 0.45:  # what a bell was told is told to it again, when more has been said of its press
+            at_ms = chance.randint(from_ms, end_ms - 110 * S)
+            found += [
+                Happening(at_ms, "press", bell),
+                Happening(at_ms + chance.randint(60 * S, 100 * S), "old_receipts", bell),
             ]
         elif span_ms > COVER_MS:  # somebody cuts a bell off, and speaks for it
             found.append(Happening(from_ms, "cover", bell, COVER_MS))

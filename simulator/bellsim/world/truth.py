@@ -117,10 +117,11 @@ class Truth:
     def dropped(self, bell_id: str, waiting: list[tuple[str, int]], said: str) -> None:
         """A full outbox gave one up, and says so; waiting: what it holds now. It may do that, and only then."""
         seq = int(said.rsplit(" ", 1)[1])
+        if len(waiting) < OUTBOX_MAX:
+            return
         for event in self.events.values():
-            if event.bell_id == bell_id and event.seq == seq and event.receipt is None and event.gone is None:
-                if len(waiting) >= OUTBOX_MAX and (event.boot, event.seq) not in waiting:
-                    event.gone = "its outbox was full"
+            if event.bell_id == bell_id and event.seq == seq and (event.boot, event.seq) not in waiting:
+                event.gone = event.gone or "its outbox was full"
 
     def changed(self, bell_id: str, records: list[dict[str, Any]]) -> None:
         """An event that waited has become something else."""

@@ -122,7 +122,7 @@ class World:
             DOORS, self.broker, lambda: (wire for bell in self.bells.values() for wire in bell.road.wires)
         )
         self.exchange = Exchange(self._chance("phones"), self._got)
-        self.attacker = Attacker(self._chance("attacker"), self._intrude)
+        self.attacker = Attacker(self._chance("attacker"), self._intrude, self._whisper)
         self.gate = Gate(
             town.settings(folder),
             self.hands,
@@ -278,14 +278,16 @@ class World:
         publish = self.broker.publish
 
         def heard(topic: str, payload: bytes, retain: bool) -> None:
-            if topic.endswith("/up"):
-                self.attacker.overhears(topic, payload)
+            self.attacker.overhears(topic, payload)
             publish(topic, payload, retain)
 
         self.broker.publish = heard  # type: ignore[method-assign]
 
     def _intrude(self, topic: str, payload: bytes, retained: bool) -> None:
         self.broker.intrude(topic, payload, retained)
+
+    def _whisper(self, topic: str, payload: bytes) -> None:
+        self.broker.say(topic, payload)
 
     def _event(self, event: dict[str, Any]) -> None:
         """A live event of the gateway."""
