@@ -15,5 +15,5 @@ happen     carries out the plan
 
 What asserts, and never breaks:
 truth      what really happened
-checker    what must always hold
+checker    what must always hold; cases: of incidents, people and targets; calls: between a bell and the gateway
 """

@@ -159,6 +159,11 @@ class VirtualBell:
         """What was to be the last operation is not any more."""
         self.disk.cut_at = self._file_cut = -1
 
+    def forget_starts(self) -> None:
+        """Its record of starts is gone, as after a file system that had to be made anew."""
+        for path in self._folder.glob("boot.*"):
+            path.unlink()
+
     def at_file(self) -> None:
         """From within the program: it is about to change a file."""
         if not self.power:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bellgate.errors import AnsimbellError
-from bellsim.world.plan import FAULTS, make
+from bellsim.world.plan import EVERY_FAULT, make
 from bellsim.world.shrink import TRIES_MAX, Shrunk, shrink
 from bellsim.world.world import Outcome, run
 from bellsim.year import town
@@ -66,7 +66,7 @@ def fuzz(seeds: Sequence[int], days: float, bells: int, told: Told, shrunk_max: 
     for seed in list(failed)[:shrunk_max]:
         shrunk.append(shrunk_of(seed, days, bells, failed[seed]))
         told(shrunk[-1])
-    faults = {name: sum(count for (what, _), count in bites.items() if what == name) for name in FAULTS}
+    faults = {name: sum(count for (what, _), count in bites.items() if what == name) for name in EVERY_FAULT}
     return {
         "seeds": len(seeds),
         "days": days,

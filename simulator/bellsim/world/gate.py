@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -145,6 +146,7 @@ class Gate:
         self.calm = True
         self.lives = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self._own = copy_context()  # no bell's: what is done for one must not end with its power
         self._look_again = asyncio.Event()
         self._arrival_s = self._leave_s = 0.0
         self._turn: asyncio.Future[None] | None = None
@@ -225,7 +227,8 @@ class Gate:
     def take(self, number: int, topic: str, payload: bytes, retained: bool, waited_ms: int) -> None:
         """From the broker; see `broker.Subscriber`."""
         self._arrival_s = max(self._arrival_s + ORDER_S, self._loop.time() + 0.001)
-        self._loop.call_at(self._arrival_s, self._arrives, self.lives, number, topic, payload, retained, waited_ms)
+        given = (self.lives, number, topic, payload, retained, waited_ms)
+        self._loop.call_at(self._arrival_s, self._arrives, *given, context=self._own)
 
     def _arrives(self, life: int, number: int, topic: str, payload: bytes, retained: bool, waited_ms: int) -> None:
         if self.running and self.linked and life == self.lives:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bellsim.world.bell import CODE, DURESS_CODE, WALL, ZONE, VirtualBell
 from bellsim.world.phones import MODES
-from bellsim.world.plan import ATTACKS, FAULTS, HOME, PRESSES, Happening, S
+from bellsim.world.plan import ATTACKS, EVERY_FAULT, HAMMER, HAMMER_MS, HOME, PRESSES, Happening, S
 
 if TYPE_CHECKING:
     from bellsim.world.world import World
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # While one of these lasts, and a resend longer, a message may be on its way without anybody knowing for how long.
 HOLDING = ("air", "stalls", "slow_net", "broker_freeze", "gateway_cut", "half_open", "door_deaf")
 HELD_ON_MS = 5_000
+COVER_EVERY_MS = 25_000  # more often than the gateway's patience after a last will
 
 
 class Hand:
@@ -84,6 +85,10 @@ class Hand:
         self._world.press(bell)
         self._world.loop.call_later(happening.for_ms / 1000, self._world.press, bell)
 
+    def _hammer(self, happening: Happening) -> None:
+        for turn in range(happening.amount):
+            self._world.loop.call_later(turn * HAMMER_MS / 1000, self._world.press, self._bell(happening))
+
     def _test_press(self, happening: Happening) -> None:
         bell = self._bell(happening)
         if bell.app is not None:
@@ -139,6 +144,12 @@ class Hand:
     def _power_cut(self, happening: Happening) -> Callable[[], None]:
         bell = self._bell(happening)
         bell.cut()
+        return bell.switch_on
+
+    def _forgets(self, happening: Happening) -> Callable[[], None]:
+        bell = self._bell(happening)
+        bell.cut()
+        bell.forget_starts()
         return bell.switch_on
 
     def _flash_cut(self, happening: Happening) -> Callable[[], None]:
@@ -301,13 +312,27 @@ class Hand:
 
     def _attack(self, happening: Happening) -> None:
         bell = self._bell(happening)
+        self._world.checker.attacked(happening.what)
         self._world.attacker.attack(happening.what, bell.enrolled.up)
+
+    def _old_receipts(self, happening: Happening) -> None:
+        self._world.attacker.answer_again(self._bell(happening).enrolled.down)
+
+    def _cover(self, happening: Happening) -> Callable[[], None]:
+        """Its power is cut, and what it said is said again, so that nobody misses it."""
+        bell = self._bell(happening)
+        bell.cut()
+        for turn in range(1, happening.for_ms // COVER_EVERY_MS):
+            self._world.loop.call_later(
+                turn * COVER_EVERY_MS / 1000, self._world.attacker.attack, "replay_heartbeat", bell.enrolled.up
+            )
+        return bell.switch_on
 
     _replay = _replay_heartbeat = _forge = _retained = _flood = _garble = _attack
 
 
-_ACTS = PRESSES + HOME
-_KINDS = [what for what in (*FAULTS, *PRESSES, *HOME) if not what.startswith("phone_")]
+_ACTS = PRESSES + HOME + HAMMER
+_KINDS = [what for what in (*EVERY_FAULT, *_ACTS) if not what.startswith("phone_")]
 
 
 def _said(happening: Happening) -> str:

@@ -59,8 +59,14 @@ PEOPLE_FAULTS = ("asleep",)
 ATTACKS = ("replay", "replay_heartbeat", "forge", "retained", "flood", "garble")
 STREET = ("street",)
 FAULTS = BELL_FAULTS + BROKER_FAULTS + GATEWAY_FAULTS + PHONE_FAULTS + PEOPLE_FAULTS + ATTACKS + STREET
+RARE = ("forgets", "cover", "old_receipts")  # drawn apart, each with what it is for: see `_rare`
+EVERY_FAULT = FAULTS + RARE
+HAMMER = ("hammer",)  # somebody presses on and on
 PRESSES = ("press", "double", "test_press")
 HOME = ("door", "wall", "arm", "disarm", "duress")
+
+HAMMER_MS = 2_400  # between two presses of one finger: each is a press of its own
+COVER_MS = 240_000  # longer than a silent bell may go unmissed
 
 EPISODES_A_DAY = (3, 5)
 EPISODE_MS = (2 * MIN, 6 * MIN)
@@ -104,6 +110,7 @@ def make(seed: int, days: float, bells: Sequence[Bell]) -> Plan:
         episodes.append((begin_ms, end_ms))
         happenings += _episode(chance, bells, begin_ms + LEAD_MS, end_ms)
     happenings += _cuts(random.Random(f"{seed}/cuts"), bells, episodes)
+    happenings += _rare(random.Random(f"{seed}/rare"), bells, episodes)
     return Plan(seed, days, len(bells), tuple(episodes), tuple(sorted(happenings)))
 
 
@@ -136,6 +143,40 @@ def _cuts(chance: random.Random, bells: Sequence[Bell], episodes: list[tuple[int
                 Happening(at_ms + chance.randint(5 * S, 15 * S), "press", bell),
                 Happening(at_ms + chance.randint(20 * S, 35 * S), "power_cut", bell, chance.randint(2 * S, 20 * S)),
             ]
+    return found
+
+
+def _rare(chance: random.Random, bells: Sequence[Bell], episodes: list[tuple[int, int]]) -> list[Happening]:
+    """What needs more than one thing at a time to hurt."""
+    found = []
+    for begin_ms, end_ms in episodes:
+        from_ms, bell = begin_ms + LEAD_MS, chance.choice(bells).bell_id
+        draw, span_ms = chance.random(), end_ms - begin_ms - LEAD_MS
+        if draw < 0.12:  # more presses than any outbox holds, and no way out
+            many = chance.choice([8, 15, 38])
+            last_ms = many * HAMMER_MS
+            at_ms = chance.randint(from_ms, from_ms + max(0, span_ms - last_ms - 25 * S))
+            found += [
+                Happening(at_ms, "air", bell, last_ms + 20 * S),
+                Happening(at_ms + 5 * S, "hammer", bell, 0, many),
+            ]
+            if chance.random() < 0.5:
+                found.append(Happening(at_ms + last_ms + 8 * S, "power_cut", bell, 2 * S))
+        elif draw < 0.3:  # a start whose record is gone, between two presses
+            at_ms = chance.randint(from_ms + 20 * S, end_ms - 70 * S)
+            found += [
+                Happening(at_ms - 15 * S, "press", bell),
+                Happening(at_ms, "forgets", bell, chance.randint(2 * S, 10 * S)),
+                Happening(at_ms + 40 * S, "press", bell),
+            ]
+        elif draw < 0.45:  # what a bell was told is told to it again, when more has been said of its press
+            at_ms = chance.randint(from_ms, end_ms - 110 * S)
+            found += [
+                Happening(at_ms, "press", bell),
+                Happening(at_ms + chance.randint(60 * S, 100 * S), "old_receipts", bell),
+            ]
+        elif span_ms > COVER_MS:  # somebody cuts a bell off, and speaks for it
+            found.append(Happening(from_ms, "cover", bell, COVER_MS))
     return found
 
 

@@ -126,7 +126,7 @@ class World:
             DOORS, self.broker, lambda: (wire for bell in self.bells.values() for wire in bell.road.wires)
         )
         self.exchange = Exchange(self._chance("phones"), self._got)
-        self.attacker = Attacker(self._chance("attacker"), self._intrude)
+        self.attacker = Attacker(self._chance("attacker"), self._intrude, self._whisper)
         self.gate = Gate(
             town.settings(folder),
             self.hands,
@@ -137,7 +137,7 @@ class World:
             self._receipt,
             self._gateway_died,
         )
-        self.people = People(self.gate, self.truth, self._chance("people"), loop, self.note)
+        self.people = People(self.gate, self.truth, self._chance("people"), loop, self.note, self._chance("meddling"))
         self.bells = {
             bell.bell_id: VirtualBell(
                 bell,
@@ -223,6 +223,8 @@ class World:
         """Everything is mended, and had time to arrive; then whoever is left closes what is open."""
         self._come_close()
         self.hand.heal()
+        if self.gate.running:
+            self.gate.faults.die_at = None
         for bell in self.bells.values():
             bell.disk.wear_out = 0
             bell.forget_cuts()
@@ -273,6 +275,9 @@ class World:
                 self.truth.changed(bell.bell_id, effect[1])
                 for event in self.truth.saw(bell.bell_id, effect[1], self.hands.true_ms(), risk):
                     self.note(bell.bell_id, "event", f"{event.what} {event.state} {event.boot[:4]}/{event.seq}")
+            elif effect[0] == "log" and effect[1].startswith("outbox full: dropped"):
+                waiting = [(one.boot, one.seq) for one in bell.app._node.outbox.entries]
+                self.truth.dropped(bell.bell_id, waiting, effect[1])
         self.checker.node(bell, given, effects)
 
     def _overhear(self) -> None:
@@ -280,14 +285,16 @@ class World:
         publish = self.broker.publish
 
         def heard(topic: str, payload: bytes, retain: bool) -> None:
-            if topic.endswith("/up"):
-                self.attacker.overhears(topic, payload)
+            self.attacker.overhears(topic, payload)
             publish(topic, payload, retain)
 
         self.broker.publish = heard  # type: ignore[method-assign]
 
     def _intrude(self, topic: str, payload: bytes, retained: bool) -> None:
         self.broker.intrude(topic, payload, retained)
+
+    def _whisper(self, topic: str, payload: bytes) -> None:
+        self.broker.say(topic, payload)
 
     def _event(self, event: dict[str, Any]) -> None:
         """A live event of the gateway."""
@@ -322,6 +329,7 @@ class World:
             self.loop.create_task(self._start_gateway())
 
     async def _start_gateway(self) -> None:
+        self.exchange.failing.clear()  # whatever a gateway was told of its targets died with it
         await self.gate.start([])
         self.gate.faults.full = self.disk_full
         self.gate.calm = not self._close
