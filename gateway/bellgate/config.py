@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bellgate.config_dc09 import Dc09Premises, Dc09Receiver
-from bellgate.config_keeping import AuditSection, BackupSection, RetentionSection
+from bellgate.config_keeping import AuditSection, BackupSection, Days, RetentionSection
 from bellgate.config_policy import (
     CalendarSection,
     GroupSection,
@@ -111,6 +111,12 @@ class StoreSection(Section):
     url: StoreUrl = "sqlite:///ansimbell.db"
 
 
+class BellsSection(Section):
+    """[bells]"""
+
+    press_test_days: Days = 31  # the longest month; 0: nobody is reminded
+
+
 class Config(BaseModel):
     """The whole of gateway.toml, checked. Paths are absolute."""
 
@@ -121,6 +127,7 @@ class Config(BaseModel):
     console: ConsoleSection = ConsoleSection()
     mqtt: MqttSection
     store: StoreSection = StoreSection()
+    bells: BellsSection = BellsSection()
     audit: AuditSection = AuditSection()
     backup: BackupSection = BackupSection()
     retention: RetentionSection = RetentionSection()
@@ -233,6 +240,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "console": ConsoleSection,
     "mqtt": MqttSection,
     "store": StoreSection,
+    "bells": BellsSection,
     "audit": AuditSection,
     "backup": BackupSection,
     "retention": RetentionSection,

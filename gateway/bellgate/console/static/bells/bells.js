@@ -135,7 +135,7 @@ function rowOf(bell) {
       if (place.textContent !== text) place.textContent = text;
     } else if (cell.textContent !== said[at]) cell.textContent = said[at];
   });
-  row.children[5].classList.toggle("overdue", bell.state === "active" && testOverdue(bell, fresh.now_ms()));
+  row.children[5].classList.toggle("overdue", testOverdue(bell, fresh.now_ms()));
   row.setAttribute("aria-selected", String(detail.bell_id === bell.bell_id));
   return row;
 }

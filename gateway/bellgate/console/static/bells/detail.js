@@ -120,7 +120,7 @@ export class Detail {
     const test = bell.last_test;
     const outcome = test && (test.disposition ? known("disposition", test.disposition) : known("test_stage", test.stage));
     const tested = test ? `${agoText(test.at_ms, now_ms)} (${outcome})` : t("health.never");
-    const late = testOverdue({ last_test_ms: test?.at_ms ?? null, enrolled_ms: bell.enrolled_ms }, now_ms);
+    const late = testOverdue(bell, now_ms);
     return facts([
       ["last_seen", agoText(bell.last_seen_ms, now_ms)],
       ["last_test", late ? t("bells.overdue", { when: tested }) : tested],
