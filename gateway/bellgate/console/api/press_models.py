@@ -42,6 +42,7 @@ class PressTestItem(BaseModel):
         description="`stopped`: it ended otherwise, and the role may not read incidents, which would say how."
     )
     version: int
+    tries: int = Field(description="How often the command was sent; 0: not at all.")
     online: bool = Field(description="The bell is heard now.")
     begun_ms: int = Field(description="The command was stored, and given to the broker at once.")
     confirmed_ms: int | None = Field(description="The bell's answer to it was received.")
