@@ -214,7 +214,7 @@ byId("pick-all").addEventListener("click", () => {
 });
 byId("press-picked").addEventListener("click", () => {
   const one = bells.find((bell) => picked.has(bell.bell_id));
-  press.ask([...picked], () => one.name);
+  press.ask([...picked], one.name);
 });
 press.onChange = (over) => {
   detail.drawPress();

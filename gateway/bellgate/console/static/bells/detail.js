@@ -137,7 +137,7 @@ export class Detail {
     const parts = [make("h3", { text: t("press.title") }), facts([["test_due", due]]), make("div", { id: "press-here" }, ...this.#running()), past];
     if (MAY && bell.state !== "revoked") {
       const begin = make("button", { type: "button", id: "press-one", text: t("press.begin") });
-      begin.addEventListener("click", () => this.#press.ask([bell.bell_id], () => bell.name));
+      begin.addEventListener("click", () => this.#press.ask([bell.bell_id], bell.name));
       parts.push(make("p", { class: "row" }, begin));
     }
     return parts;

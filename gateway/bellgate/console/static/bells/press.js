@@ -29,7 +29,6 @@ export class PressTests {
   #said = new Map();
   #timer = 0;
   #asked = []; // whom the dialog is about
-  #names = () => "";
   onChange = () => {}; // called with true when one is over
   onBegun = () => {};
 
@@ -128,18 +127,13 @@ export class PressTests {
     }
   }
 
-  // bells: their ids; names: what the dialog calls them.
-  ask(bells, names) {
+  // bells: their ids; name: of the first one.
+  ask(bells, name) {
     this.#asked = bells;
-    this.#names = names;
-    this.#drawDialog();
+    byId("press-whom").textContent = bells.length === 1 ? name : t("press.whom", { n: bells.length });
     byId("press-problem").hidden = true;
     byId("press-dialog").showModal();
     byId("press-minutes").select();
-  }
-
-  #drawDialog() {
-    byId("press-whom").textContent = this.#asked.length === 1 ? this.#names() : t("press.whom", { n: this.#asked.length });
   }
 
   async #begin() {
