@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,10 +58,10 @@ def hunt_all(bugs: list[Bug], seeds: int, jobs: int, told: Callable[[str], None]
     """The results in the order of `bugs`; told(line) as each is over."""
     with ThreadPoolExecutor(jobs) as pool:
         coming = {pool.submit(hunted, bug, seeds): bug for bug in bugs}
-        for number, (future, bug) in enumerate(coming.items(), 1):
+        for number, future in enumerate(as_completed(coming), 1):
             result = future.result()
             said = "NOT FOUND" if result["seed"] is None else f"seed {result['seed']} by {result['property']}"
-            told(f"{number}/{len(bugs)}  {bug.name:28} {said}  {result['real_s']} s")
+            told(f"{number}/{len(bugs)}  {coming[future].name:28} {said}  {result['real_s']} s")
         return [future.result() for future in coming]
 
 
