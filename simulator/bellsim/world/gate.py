@@ -20,7 +20,7 @@ from bellgate.store import Tx, bells, incidents
 from bellgate.store.sqlite import SqliteDatabase
 from bellgate.targets.base import Sender
 from bellsim.world.broker import Broker
-from bellsim.world.loop import VirtualLoop
+from bellsim.world.loop import Turn, VirtualLoop
 from bellsim.world.network import ORDER_S
 from bellsim.world.store import Faults, TurnStore
 from bellsim.year.town import Bell
@@ -150,7 +150,7 @@ class Gate:
         self._look_again = asyncio.Event()
         self._arrival_s = self._leave_s = 0.0
         self._turn: asyncio.Future[None] | None = None
-        self._next_tick: asyncio.TimerHandle | None = None
+        self._next_tick: Turn | None = None
 
     # Life
 
@@ -187,6 +187,9 @@ class Gate:
         if not self.running:
             return
         self.running = self.linked = False
+        if self._next_tick is not None:
+            self._next_tick.cancel()
+            self._next_tick = None
         self.pipeline.stop()
         self.store.kill()
         self._broker.detach(NAME)

@@ -19,7 +19,8 @@ COVER_EVERY_MS = 25_000  # more often than the gateway's patience after a last w
 
 
 class Hand:
-    """do(happening) begins it; what it began ends by itself, or by `heal`."""
+    """do(happening) begins it; what it began ends by itself, or by `heal`. away_s: how long a gateway is gone that dies
+    now, which may be some commits after it was told to."""
 
     def __init__(self, world: "World", chance: random.Random) -> None:
         self._world, self._chance = world, chance
@@ -29,6 +30,7 @@ class Hand:
         for mode in MODES:
             self._kinds[f"phone_{mode}"] = self._phone
         self._ends: dict[Happening, Callable[[], None]] = {}
+        self.away_s = 0.0
 
     def do(self, happening: Happening) -> None:
         """It begins now."""
@@ -232,31 +234,25 @@ class Hand:
 
     # The gateway
 
-    def _gateway_kill(self, happening: Happening) -> Callable[[], None]:
+    def _gateway_kill(self, happening: Happening) -> None:
+        self.away_s = happening.for_ms / 1000
         self._world.gate.kill("killed")
-        return self._world.start_gateway
 
-    def _kill_before_commit(self, happening: Happening) -> Callable[[], None]:
-        return self._kill_at_commit(happening, False)
+    def _kill_before_commit(self, happening: Happening) -> None:
+        self._kill_at_commit(happening, False)
 
-    def _kill_after_commit(self, happening: Happening) -> Callable[[], None]:
-        return self._kill_at_commit(happening, True)
+    def _kill_after_commit(self, happening: Happening) -> None:
+        self._kill_at_commit(happening, True)
 
-    def _kill_at_commit(self, happening: Happening, after: bool) -> Callable[[], None]:
+    def _kill_at_commit(self, happening: Happening, after: bool) -> None:
         gate = self._world.gate
         if gate.running:
+            self.away_s = happening.for_ms / 1000
             gate.faults.die_at, gate.faults.after = happening.amount % 6, after
 
-        def again() -> None:
-            if gate.running:
-                gate.faults.die_at = None  # it did not come to it; later there would be nobody to start it again
-            self._world.start_gateway()
-
-        return again
-
-    def _kill_at_turn(self, happening: Happening) -> Callable[[], None]:
+    def _kill_at_turn(self, happening: Happening) -> None:
+        self.away_s = happening.for_ms / 1000
         self._world.loop.after_turns(happening.amount, lambda: self._world.gate.kill("between two awaits"))
-        return self._world.start_gateway
 
     def _disk_full(self, happening: Happening) -> Callable[[], None]:
         self._world.disk_full = True

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from bellgate.core.incident import Command
@@ -96,6 +97,10 @@ class People:
 
     def _later(self, after_ms: float, job: Callable[[], Awaitable[object]]) -> None:
         self._loop.call_later(after_ms / 1000, self._begin, job)
+
+    def look_over(self, forgotten_ms: int) -> None:
+        """Whoever is awake ends what was open for so long."""
+        self._begin(partial(self.life.sweep, forgotten_ms))
 
     def _begin(self, job: Callable[[], Awaitable[object]]) -> None:
         if self.gone:

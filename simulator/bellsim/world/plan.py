@@ -1,8 +1,9 @@
 """From a seed to what happens: a list that can be read, cut down and played again. Nothing else is drawn for it."""
 
+import math
 import random
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bellsim.world.pace import LEAD_MS
@@ -81,6 +82,19 @@ class Plan:
     bells: int
     episodes: tuple[tuple[int, int], ...]
     happenings: tuple[Happening, ...]
+
+    def keep(self, numbers: Collection[int]) -> "Plan":
+        """Only these of its happenings, counted from 0, and the episodes that they need."""
+        kept = tuple(one for number, one in enumerate(self.happenings) if number in numbers)
+        needed = tuple(
+            (begin_ms, end_ms)
+            for place, (begin_ms, end_ms) in enumerate(self.episodes)
+            if any(begin_ms <= one.at_ms < self._next_ms(place) for one in kept)
+        )
+        return replace(self, episodes=needed, happenings=kept)
+
+    def _next_ms(self, place: int) -> float:
+        return self.episodes[place + 1][0] if place + 1 < len(self.episodes) else math.inf
 
 
 def make(seed: int, days: float, bells: Sequence[Bell]) -> Plan:
