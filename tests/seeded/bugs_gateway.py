@@ -54,12 +54,16 @@ RECEIPTS = (
                 "bellgate.store.signals",
                 "    moment = signal.occurred\n    row = tx.one(\n",
                 "    moment = signal.occurred\n"
-                "    import sqlite3\n"
-                "    reader = sqlite3.connect(tx.all('PRAGMA database_list')[0]['file'])\n"
+                "    reader = _reader(tx.all('PRAGMA database_list')[0]['file'])\n"
                 "    sql = 'SELECT 1 FROM signal WHERE bell_id = ? AND boot = ? AND seq = ?'\n"
-                "    known = reader.execute(sql, (signal.bell_id, signal.boot, signal.seq)).fetchone()\n"
-                "    reader.close()\n"
+                "    known = reader.execute(sql, (signal.bell_id, signal.boot, signal.seq)).fetchall()\n"
                 "    row = None if known else tx.one(\n",
+            ),
+            Patch(
+                "bellgate.store.signals",
+                '_BOOT = "superseded,',
+                "import functools\nimport sqlite3\n\n_reader = functools.lru_cache(1)(sqlite3.connect)\n"
+                '_BOOT = "superseded,',
             ),
             Patch(
                 "bellgate.store.signals",
@@ -132,6 +136,12 @@ CASES = (
                 "        until_ms = now_ms + LEASE_MS\n"
                 '        return incident.changed(lease_until_ms=until_ms), (SetDue("lease", until_ms),)\n'
                 '    after = incident.changed(\n        handling=_next(incident, "expire"),\n',
+            ),
+            Patch(
+                "bellgate.pipeline.carry",
+                '                if effects:\n                    self.announce(state, "acknowledgement_expired")\n',
+                '                if state.handling != "acknowledged":\n'
+                '                    self.announce(state, "acknowledgement_expired")\n',
             ),
         ),
     ),
