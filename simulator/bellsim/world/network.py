@@ -40,7 +40,7 @@ class Listener(Protocol):
 
 class Road:
     """The way of one bell to all brokers. latency_s: least and most of one direction. stalls: how many packets of a
-    hundred come late by a resend. away: nothing passes, and what is sent waits; mute: so it is with what brokers say."""
+    hundred come late by a resend. away: nothing passes, and what is sent waits. mute: of what it is told."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
