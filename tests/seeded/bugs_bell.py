@@ -101,6 +101,7 @@ SENDING = (
         "The outbox takes what comes.",
         ("unbounded",),
         (Patch("bellnode.outbox", "ENTRIES_MAX = 32\n", "ENTRIES_MAX = 1000\n"),),
+        needs=("hammer",),
     ),
     Bug(
         "full_outbox_takes_nothing",
@@ -113,6 +114,7 @@ SENDING = (
                 "        if not is_alarm(item):\n            return place\n    return len(entries) - 1\n",
             ),
         ),
+        needs=("hammer",),
     ),
 )
 

@@ -3,6 +3,9 @@
 from bug import Bug
 from patched import Patch
 
+KILLS = "gateway_kill|kill_before_commit|kill_after_commit|kill_at_turn"
+PHONES = "phone_wrong|phone_away|phone_late"
+
 RECEIPTS = (
     Bug(
         "receipt_before_commit",
@@ -157,6 +160,7 @@ CASES = (
                 "            tx.put(\"DELETE FROM due WHERE kind = 'escalation'\")\n",
             ),
         ),
+        needs=(KILLS,),
     ),
     Bug(
         "escalation_from_the_start",
@@ -184,18 +188,6 @@ CASES = (
         ),
     ),
     Bug(
-        "leases_of_the_dead",
-        "What a killed gateway had in hand stays its own until the lease runs out.",
-        ("late_due", "untold"),
-        (
-            Patch(
-                "bellgate.store.members",
-                "    return dues.let_go(tx, living) + deliveries.let_go(tx, living)\n",
-                "    return 0\n",
-            ),
-        ),
-    ),
-    Bug(
         "deaf_to_clock_steps",
         "The clock was set, and what waits for a time is not moved.",
         ("fell_silent", "too_early", "late_due", "unmissed", "without_end_or_owner", "missed_wrongly"),
@@ -206,6 +198,7 @@ CASES = (
                 "",
             ),
         ),
+        needs=("clock_step",),
     ),
     Bug(
         "closed_case_takes_a_press",
@@ -279,6 +272,7 @@ TARGETS = (
                 "def waiting(",
             ),
         ),
+        needs=(f"{KILLS}|{PHONES}",),
     ),
     Bug(
         "retries_in_memory",
@@ -297,6 +291,7 @@ TARGETS = (
                 "AND state = 'failed' AND due_ms > ? AND due_ms < 10\", (at_ms, target, at_ms)",
             ),
         ),
+        needs=(KILLS, PHONES),
     ),
     Bug(
         "failing_target_unsaid",
@@ -309,6 +304,7 @@ TARGETS = (
                 "",
             ),
         ),
+        needs=(PHONES,),
     ),
     Bug(
         "handoff_unrecorded",
@@ -358,6 +354,7 @@ WATCHING = (
                 "        if False:\n",
             ),
         ),
+        needs=("retained",),
     ),
     Bug(
         "old_heartbeat_believed",
