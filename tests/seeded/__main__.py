@@ -31,8 +31,10 @@ A simulation that finds nothing proves nothing. So each of these bugs is put int
 `bellsim fuzz` has to find it by a promise that is broken, within {seeds} seeds from 0 on. The patches stand in
 [tests/seeded](../tests/seeded); this page is written by `python tests/seeded --write`.
 
-Measured on a host with two cores that did much else at the time; all is simulated, and a world is a day of 20 bells. *Seeds* is how many it took, the one that found it included; *s* is how long, with the start of the
-program. What each property says stands in [checker](../simulator/bellsim/world/checker.py).
+Measured on a host with two cores that did much else at the time; all is simulated, and a world is a day of 20 bells.
+*Seeds* is how many it took, the one that found it included; *s* is how long, with the start of the program. Worlds
+that have nothing in them that a bug needs (a clock that is set, for one) count as seeds, and are not played. What each
+property says stands in [checker](../simulator/bellsim/world/checker.py).
 
 {count} bugs, {found} found; {first} of them by the first seed, the last after {most} seeds.
 
