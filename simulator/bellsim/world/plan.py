@@ -66,7 +66,7 @@ PRESSES = ("press", "double", "test_press")
 HOME = ("door", "wall", "arm", "disarm", "duress")
 
 HAMMER_MS = 2_400  # between two presses of one finger: each is a press of its own
-ONE_WAY_OF_WORLDS = 0.2
+ONE_WAY_OF_WORLDS, MEANWHILE_OF_WORLDS = 0.2, 0.15
 COVER_MS = 240_000  # longer than a silent bell may go unmissed
 
 EPISODES_A_DAY = (3, 5)
@@ -113,6 +113,7 @@ def make(seed: int, days: float, bells: Sequence[Bell]) -> Plan:
     happenings += _cuts(random.Random(f"{seed}/cuts"), bells, episodes)
     happenings += _rare(random.Random(f"{seed}/rare"), bells, episodes)
     happenings += _one_way(random.Random(f"{seed}/one_way"), bells, episodes)
+    happenings += _meanwhile(random.Random(f"{seed}/meanwhile"), bells, episodes)
     return Plan(seed, days, len(bells), tuple(episodes), tuple(sorted(happenings)))
 
 
@@ -192,6 +193,25 @@ def _one_way(chance: random.Random, bells: Sequence[Bell], episodes: list[tuple[
         Happening(at_ms, "test_press", bell),
         Happening(at_ms + 500, "one_way", bell, chance.randint(70 * S, 100 * S)),
     ]
+
+
+def _meanwhile(chance: random.Random, bells: Sequence[Bell], episodes: list[tuple[int, int]]) -> list[Happening]:
+    """A press that only the broker has, when it forgets all; a case that nobody has taken, when the clock is set."""
+    draw, (begin_ms, _), bell = chance.random(), chance.choice(episodes), chance.choice(bells).bell_id
+    at_ms = begin_ms + LEAD_MS + chance.randint(5 * S, 20 * S)
+    if draw < MEANWHILE_OF_WORLDS:
+        return [
+            Happening(at_ms, "gateway_cut", "gateway", 40 * S),
+            Happening(at_ms + 8 * S, "press", bell),
+            Happening(at_ms + chance.randint(12 * S, 25 * S), "broker_amnesia", "broker-1", 5 * S),
+        ]
+    if draw < 2 * MEANWHILE_OF_WORLDS:
+        step_ms = chance.choice([-90 * S, -HOUR, -2 * DAY, HOUR])
+        return [
+            Happening(at_ms, "press", bell),
+            Happening(at_ms + chance.randint(2 * S, 10 * S), "clock_step", "gateway", 60 * S, step_ms),
+        ]
+    return []
 
 
 def _fault(chance: random.Random, involved: Sequence[Bell], from_ms: int, until_ms: int) -> Happening:
