@@ -73,13 +73,13 @@ SENDING = (
     ),
     Bug(
         "resend_takes_a_new_number",
-        "Each send of an event has a number of its own.",
+        "The second send of an event has a number of its own.",
         ("invented", "lost"),
         (
             Patch(
                 "bellnode.outbox",
                 '        "seq": item.seq,\n        "what": item.what,\n        "state": item.state,\n        "age_ms"',
-                '        "seq": item.seq + 1000 * item.tries,\n        "what": item.what,\n'
+                '        "seq": item.seq + (1000 if item.tries == 1 else 0),\n        "what": item.what,\n'
                 '        "state": item.state,\n        "age_ms"',
             ),
         ),
@@ -101,6 +101,7 @@ SENDING = (
         "The outbox takes what comes.",
         ("unbounded",),
         (Patch("bellnode.outbox", "ENTRIES_MAX = 32\n", "ENTRIES_MAX = 1000\n"),),
+        needs=("hammer",),
     ),
     Bug(
         "full_outbox_takes_nothing",
@@ -113,6 +114,7 @@ SENDING = (
                 "        if not is_alarm(item):\n            return place\n    return len(entries) - 1\n",
             ),
         ),
+        needs=("hammer",),
     ),
 )
 

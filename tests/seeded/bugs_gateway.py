@@ -3,6 +3,9 @@
 from bug import Bug
 from patched import Patch
 
+KILLS = "gateway_kill|kill_before_commit|kill_after_commit|kill_at_turn"
+PHONES = "phone_wrong|phone_away|phone_late"
+
 RECEIPTS = (
     Bug(
         "receipt_before_commit",
@@ -54,12 +57,16 @@ RECEIPTS = (
                 "bellgate.store.signals",
                 "    moment = signal.occurred\n    row = tx.one(\n",
                 "    moment = signal.occurred\n"
-                "    import sqlite3\n"
-                "    reader = sqlite3.connect(tx.all('PRAGMA database_list')[0]['file'])\n"
+                "    reader = _reader(tx.all('PRAGMA database_list')[0]['file'])\n"
                 "    sql = 'SELECT 1 FROM signal WHERE bell_id = ? AND boot = ? AND seq = ?'\n"
-                "    known = reader.execute(sql, (signal.bell_id, signal.boot, signal.seq)).fetchone()\n"
-                "    reader.close()\n"
+                "    known = reader.execute(sql, (signal.bell_id, signal.boot, signal.seq)).fetchall()\n"
                 "    row = None if known else tx.one(\n",
+            ),
+            Patch(
+                "bellgate.store.signals",
+                '_BOOT = "superseded,',
+                "import functools\nimport sqlite3\n\n_reader = functools.lru_cache(1)(sqlite3.connect)\n"
+                '_BOOT = "superseded,',
             ),
             Patch(
                 "bellgate.store.signals",
@@ -133,6 +140,12 @@ CASES = (
                 '        return incident.changed(lease_until_ms=until_ms), (SetDue("lease", until_ms),)\n'
                 '    after = incident.changed(\n        handling=_next(incident, "expire"),\n',
             ),
+            Patch(
+                "bellgate.pipeline.carry",
+                '                if effects:\n                    self.announce(state, "acknowledgement_expired")\n',
+                '                if state.handling != "acknowledged":\n'
+                '                    self.announce(state, "acknowledgement_expired")\n',
+            ),
         ),
     ),
     Bug(
@@ -147,6 +160,7 @@ CASES = (
                 "            tx.put(\"DELETE FROM due WHERE kind = 'escalation'\")\n",
             ),
         ),
+        needs=(KILLS,),
     ),
     Bug(
         "escalation_from_the_start",
@@ -174,18 +188,6 @@ CASES = (
         ),
     ),
     Bug(
-        "leases_of_the_dead",
-        "What a killed gateway had in hand stays its own until the lease runs out.",
-        ("late_due", "untold"),
-        (
-            Patch(
-                "bellgate.store.members",
-                "    return dues.let_go(tx, living) + deliveries.let_go(tx, living)\n",
-                "    return 0\n",
-            ),
-        ),
-    ),
-    Bug(
         "deaf_to_clock_steps",
         "The clock was set, and what waits for a time is not moved.",
         ("fell_silent", "too_early", "late_due", "unmissed", "without_end_or_owner", "missed_wrongly"),
@@ -196,6 +198,7 @@ CASES = (
                 "",
             ),
         ),
+        needs=("clock_step",),
     ),
     Bug(
         "closed_case_takes_a_press",
@@ -269,6 +272,7 @@ TARGETS = (
                 "def waiting(",
             ),
         ),
+        needs=(f"{KILLS}|{PHONES}",),
     ),
     Bug(
         "retries_in_memory",
@@ -287,6 +291,7 @@ TARGETS = (
                 "AND state = 'failed' AND due_ms > ? AND due_ms < 10\", (at_ms, target, at_ms)",
             ),
         ),
+        needs=(KILLS, PHONES),
     ),
     Bug(
         "failing_target_unsaid",
@@ -299,6 +304,7 @@ TARGETS = (
                 "",
             ),
         ),
+        needs=(PHONES,),
     ),
     Bug(
         "handoff_unrecorded",
@@ -348,6 +354,7 @@ WATCHING = (
                 "        if False:\n",
             ),
         ),
+        needs=("retained",),
     ),
     Bug(
         "old_heartbeat_believed",

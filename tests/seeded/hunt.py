@@ -19,7 +19,9 @@ DAYS, BELLS = 1.0, 20  # as `bellsim fuzz` has them
 def hunt(bug: Bug, seeds: range) -> dict[str, Any]:
     """{bug, seed, tried, property, said, others, real_s}; seed None: none of these worlds found it."""
     from bellsim.world.checker import Checker
+    from bellsim.world.plan import make
     from bellsim.world.world import run
+    from bellsim.year import town
 
     found: list[tuple[str, str]] = []
     others: set[str] = set()
@@ -38,6 +40,9 @@ def hunt(bug: Bug, seeds: range) -> dict[str, Any]:
     tried = 0
     for seed in seeds:
         tried += 1
+        kinds = {happening.what for happening in make(seed, DAYS, town.settle(BELLS)).happenings}
+        if not all(kinds & set(need.split("|")) for need in bug.needs):
+            continue
         try:
             run(seed, DAYS, BELLS)
         except RuntimeError:  # the loop was stopped in the middle of the world

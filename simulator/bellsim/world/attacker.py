@@ -30,8 +30,8 @@ class Attacker:
             self._answers.append((topic, payload))
 
     def answer_again(self, topic: str) -> None:
-        """This bell hears once more what it was told."""
-        for payload in [payload for at, payload in self._answers if at == topic]:
+        """This bell hears once more what it was told, the newest first."""
+        for payload in [payload for at, payload in self._answers if at == topic][::-1]:
             self._whisper(topic, payload)
 
     def attack(self, how: str, topic: str) -> None:

@@ -294,7 +294,13 @@ class VirtualBell:
     @property
     def troubled(self) -> bool:
         """Its way or its radio is not as it should be."""
-        return self.road.away or not self.station.on_air or self.station.driver_dead or self.road.stalls > 0
+        return (
+            self.road.away
+            or self.road.mute
+            or not self.station.on_air
+            or self.station.driver_dead
+            or self.road.stalls > 0
+        )
 
     @property
     def stuck(self) -> bool:

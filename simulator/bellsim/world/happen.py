@@ -123,6 +123,11 @@ class Hand:
         bell.air(False)
         return lambda: bell.air(True)
 
+    def _one_way(self, happening: Happening) -> Callable[[], None]:
+        road = self._bell(happening).road
+        road.mute = True
+        return road.speak_again
+
     def _half_open(self, happening: Happening) -> None:
         bell = self._bell(happening)
         bell.lose_sight()

@@ -59,13 +59,14 @@ PEOPLE_FAULTS = ("asleep",)
 ATTACKS = ("replay", "replay_heartbeat", "forge", "retained", "flood", "garble")
 STREET = ("street",)
 FAULTS = BELL_FAULTS + BROKER_FAULTS + GATEWAY_FAULTS + PHONE_FAULTS + PEOPLE_FAULTS + ATTACKS + STREET
-RARE = ("forgets", "cover", "old_receipts")  # drawn apart, each with what it is for: see `_rare`
+RARE = ("forgets", "cover", "old_receipts", "one_way")  # drawn apart, each with what it is for: see `_rare`
 EVERY_FAULT = FAULTS + RARE
 HAMMER = ("hammer",)  # somebody presses on and on
 PRESSES = ("press", "double", "test_press")
 HOME = ("door", "wall", "arm", "disarm", "duress")
 
 HAMMER_MS = 2_400  # between two presses of one finger: each is a press of its own
+ONE_WAY_OF_WORLDS, MEANWHILE_OF_WORLDS = 0.2, 0.15
 COVER_MS = 240_000  # longer than a silent bell may go unmissed
 
 EPISODES_A_DAY = (3, 5)
@@ -111,6 +112,8 @@ def make(seed: int, days: float, bells: Sequence[Bell]) -> Plan:
         happenings += _episode(chance, bells, begin_ms + LEAD_MS, end_ms)
     happenings += _cuts(random.Random(f"{seed}/cuts"), bells, episodes)
     happenings += _rare(random.Random(f"{seed}/rare"), bells, episodes)
+    happenings += _one_way(random.Random(f"{seed}/one_way"), bells, episodes)
+    happenings += _meanwhile(random.Random(f"{seed}/meanwhile"), bells, episodes)
     return Plan(seed, days, len(bells), tuple(episodes), tuple(sorted(happenings)))
 
 
@@ -178,6 +181,37 @@ def _rare(chance: random.Random, bells: Sequence[Bell], episodes: list[tuple[int
         elif span_ms > COVER_MS:  # somebody cuts a bell off, and speaks for it
             found.append(Happening(from_ms, "cover", bell, COVER_MS))
     return found
+
+
+def _one_way(chance: random.Random, bells: Sequence[Bell], episodes: list[tuple[int, int]]) -> list[Happening]:
+    """A press arrives, and no answer comes back until its case is closed."""
+    if chance.random() > ONE_WAY_OF_WORLDS:
+        return []
+    begin_ms, _ = chance.choice(episodes)
+    bell, at_ms = chance.choice(bells).bell_id, begin_ms + LEAD_MS + chance.randint(5 * S, 20 * S)
+    return [
+        Happening(at_ms, "test_press", bell),
+        Happening(at_ms + 500, "one_way", bell, chance.randint(70 * S, 100 * S)),
+    ]
+
+
+def _meanwhile(chance: random.Random, bells: Sequence[Bell], episodes: list[tuple[int, int]]) -> list[Happening]:
+    """A press that only the broker has, when it forgets all; a case that nobody has taken, when the clock is set."""
+    draw, (begin_ms, _), bell = chance.random(), chance.choice(episodes), chance.choice(bells).bell_id
+    at_ms = begin_ms + LEAD_MS + chance.randint(5 * S, 20 * S)
+    if draw < MEANWHILE_OF_WORLDS:
+        return [
+            Happening(at_ms, "gateway_cut", "gateway", 40 * S),
+            Happening(at_ms + 8 * S, "press", bell),
+            Happening(at_ms + chance.randint(12 * S, 25 * S), "broker_amnesia", "broker-1", 5 * S),
+        ]
+    if draw < 2 * MEANWHILE_OF_WORLDS:
+        step_ms = chance.choice([-90 * S, -HOUR, -2 * DAY, HOUR])
+        return [
+            Happening(at_ms, "press", bell),
+            Happening(at_ms + chance.randint(2 * S, 10 * S), "clock_step", "gateway", 60 * S, step_ms),
+        ]
+    return []
 
 
 def _fault(chance: random.Random, involved: Sequence[Bell], from_ms: int, until_ms: int) -> Happening:
