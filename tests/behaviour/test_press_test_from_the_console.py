@@ -116,6 +116,35 @@ def test_a_command_that_is_lost_comes_again_and_one_that_never_arrives_is_named(
     assert wired.test(2).verdict == "unanswered"
 
 
+def test_an_end_that_is_lost_comes_again_until_a_short_press_is_a_real_one_once_more(wired: Wired) -> None:
+    wired.begin()
+    wired.press()
+    wired.deaf = True
+    wired.end(1)
+    wired.wait(12_000)
+    assert (wired.test().verdict, wired.lamps[-1]) == ("passed", "test_mode") and wired.test().end_tries == 3
+    wired.deaf = False
+    wired.wait(6_000)
+    assert wired.test().end_tries == 0 and wired.lamps[-1] != "test_mode"
+    wired.press()
+    wired.wait(1_000)
+    assert False in told(wired, "police")
+
+
+def test_the_end_of_an_earlier_test_does_not_end_the_next_one(wired: Wired) -> None:
+    wired.begin()
+    wired.press()
+    wired.deaf = True
+    wired.end(1)
+    wired.wait(6_000)
+    assert wired.test(1).end_tries == 2
+    wired.deaf = False
+    wired.begin()
+    wired.wait(20_000)
+    assert wired.test(1).end_tries == 0 and wired.test(2).state == "confirmed"
+    assert wired.lamps[-1] == "test_mode"
+
+
 def test_whoever_ends_it_and_whoever_began_it_stand_in_the_record(wired: Wired) -> None:
     wired.begin(minutes=3)
     again = wired.begin(by="이서준")

@@ -47,7 +47,8 @@ def walk(*signs: str) -> tuple[PressTest, list[Any]]:
 
 def test_the_table_leads_to_every_verdict_and_out_of_none() -> None:
     assert set(TRANSITIONS.values()) | {"offline", "busy"} == {*RUNNING, *VERDICTS}
-    assert {state for state, _ in TRANSITIONS} == {*RUNNING, "unanswered"}
+    over = {state: after for (state, _), after in TRANSITIONS.items() if state not in RUNNING}
+    assert over == {state: state for state in ("passed", "ended", "unanswered")}, "a verdict stays"
     assert all(takes(replace(MADE, state=state), "alarm") for state in RUNNING), "a real alarm counts at any time"
     assert all(TRANSITIONS[state, "end"] in VERDICTS for state in RUNNING), "a person can end it at any time"
 
@@ -64,27 +65,47 @@ def test_the_whole_way() -> None:
     test, effects = step(test, Given("show", "page-1"), NOW_MS + 9_400)
     assert (test.verdict, test.shown_by, test.running) == ("passed", "page-1", True)
     assert effects == (SetDue(DUE, NOW_MS + 9_400 + HOLD_MS),)
-    test, effects = step(test, fell_due(test), NOW_MS + 15_400)
+    test, effects = step(test, fell_due(test, NOW_MS + 15_400), NOW_MS + 15_400)
     assert (test.verdict, test.ended_ms, test.running) == ("passed", NOW_MS + 15_400, False)
     assert effects == (
         ClearDue(DUE),
         Record("press_test_over", "gateway", {"bell_id": "b-7f3a", "verdict": "passed"}),
         Order("b" * 16, 0, NOW_MS + 15_400, 60),
+        SetDue(DUE, NOW_MS + 15_400 + AGAIN_MS),
         CloseCase(),
     )
-    assert test.version == 5
+    test, effects = step(test, Given("quiet"), NOW_MS + 15_500)
+    assert (test.verdict, test.end_tries, effects) == ("passed", 0, (ClearDue(DUE),))
+    assert test.version == 6
+
+
+def test_the_end_is_sent_until_the_bell_answers_it_or_its_test_mode_is_over_by_itself() -> None:
+    test, _ = walk("confirm", "press", "show", "over")
+    assert not test.running and test.end_tries == 1
+    now_ms, sent = NOW_MS + 4_000, 1
+    while test.end_tries:
+        now_ms += AGAIN_MS
+        test, effects = step(test, fell_due(test, now_ms), now_ms)
+        orders = [one for one in effects if isinstance(one, Order)]
+        assert all((one.command, one.minutes, one.now_ms) == ("b" * 16, 0, now_ms) for one in orders)
+        sent += len(orders)
+        assert bool(orders) == (SetDue(DUE, now_ms + AGAIN_MS) in effects) == (ClearDue(DUE) not in effects)
+    assert 0 <= now_ms - test.quiet_ms < AGAIN_MS and sent == test.minutes * 60_000 // AGAIN_MS
+    assert test.quiet_ms == NOW_MS + 1_000 + 600_000
 
 
 def test_a_command_that_is_lost_is_sent_again_as_the_same_and_then_given_up() -> None:
     test, _ = begin(MADE, True, False)
     for number in range(2, TRIES + 1):
-        test, effects = step(test, fell_due(test), NOW_MS + number * AGAIN_MS)
+        test, effects = step(test, fell_due(test, NOW_MS + number * AGAIN_MS), NOW_MS + number * AGAIN_MS)
         assert effects[0] == Order("a" * 16, 10, NOW_MS, 30) and test.tries == number
-    test, effects = step(test, fell_due(test), NOW_MS + 40_000)
+    test, effects = step(test, fell_due(test, NOW_MS + 40_000), NOW_MS + 40_000)
     assert test.verdict == "unanswered" and not [one for one in effects if isinstance(one, Order)]
     # It answers after all: its test mode must not stay on while everybody believes that there is none.
     late, effects = step(test, Given("confirm"), NOW_MS + 50_000)
-    assert late.verdict == "unanswered" and effects == (Order("b" * 16, 0, NOW_MS + 50_000, 60),)
+    again = SetDue(DUE, NOW_MS + 50_000 + AGAIN_MS)
+    assert late.verdict == "unanswered" and effects == (Order("b" * 16, 0, NOW_MS + 50_000, 60), again)
+    assert late.quiet_ms >= NOW_MS + TRIES * AGAIN_MS + 600_000, "however late it has heard us"
 
 
 @pytest.mark.parametrize(("online", "busy", "verdict"), [(False, False, "offline"), (True, True, "busy")])
@@ -135,6 +156,8 @@ def test_whatever_happens_it_waits_for_a_time_or_is_over(signs: list[str]) -> No
         was = test
         test, effects = step(test, what, NOW_MS + number)
         assert test.version == was.version + 1
-        waits = (waits or any(isinstance(one, SetDue) for one in effects)) and ClearDue(DUE) not in effects
-        assert test.running == waits == (test.ended_ms is None)
+        for one in effects:
+            waits = True if isinstance(one, SetDue) else waits and one != ClearDue(DUE)
+        assert (test.running or test.end_tries > 0) == waits
+        assert test.running == (test.ended_ms is None)
         assert test.verdict != "passed" or test.signal == 7, "nothing passes without a press"

@@ -17,7 +17,8 @@ VERDICTS = (PASSED, OFFLINE, BUSY, REFUSED, UNANSWERED, UNPRESSED, ALARM, ENDED)
 
 # (state, what happened): state afterwards. confirm, refuse: the bell's answer to the command; press: as a test, after
 # it began; show: a console has shown that press; alarm: a real one; again, late: no answer yet, none in time; over: the
-# time of this state is over; end: a person ends it. "offline" and "busy" are where a test ends that was never sent.
+# time of this state is over; end: a person ends it; still: the bell has not said that its test mode is over; quiet: it
+# has, or it is over by itself. "offline" and "busy" are where a test ends that was never sent.
 TRANSITIONS: dict[tuple[str, str], str] = {
     (SENT, "confirm"): CONFIRMED,
     (SENT, "refuse"): REFUSED,
@@ -40,6 +41,13 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     (SHOWN, "over"): PASSED,
     (SHOWN, "end"): PASSED,
     (UNANSWERED, "confirm"): UNANSWERED,  # it has heard us after all: its test mode must not stay on unseen
+    # While a bell is in test mode a short press is a test, and whoever ended it believes that it is not.
+    (PASSED, "still"): PASSED,
+    (PASSED, "quiet"): PASSED,
+    (ENDED, "still"): ENDED,
+    (ENDED, "quiet"): ENDED,
+    (UNANSWERED, "still"): UNANSWERED,
+    (UNANSWERED, "quiet"): UNANSWERED,
 }
 
 # The bell's own limit is 15 minutes; ten are enough to walk through a shop and find the button.
@@ -66,7 +74,8 @@ class PressTest:
     """One test of one bell. `version` rises with every change.
 
     command, end_command: 16 hex digits, what turns the bell's test mode on and off; "" if nothing was sent. tries: how
-    often the first was sent. signal: the receipt number of the press. reason: why the bell refused, in its words.
+    often the first was sent; end_tries: the second, 0 when none is sent or the bell has answered it. signal: the
+    receipt number of the press. reason: why the bell refused, in its words.
     """
 
     id: int
@@ -87,6 +96,7 @@ class PressTest:
     shown_ms: int | None = None
     shown_by: str | None = None
     ended_ms: int | None = None
+    end_tries: int = 0
 
     @property
     def running(self) -> bool:
@@ -102,6 +112,12 @@ class PressTest:
     def until_ms(self) -> int | None:
         """When the bell's test mode ends by itself at the latest, None while it has not answered."""
         return None if self.confirmed_ms is None else self.confirmed_ms + self.minutes * 60_000
+
+    @property
+    def quiet_ms(self) -> int:
+        """When it is over by itself whatever the bell has heard, and heard how late."""
+        heard_ms = self.begun_ms + COMMAND_TTL_S * 1000 if self.confirmed_ms is None else self.confirmed_ms
+        return heard_ms + self.minutes * 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +166,10 @@ def takes(test: PressTest, sign: str) -> bool:
     return (test.state, sign) in TRANSITIONS
 
 
-def fell_due(test: PressTest) -> Given:
+def fell_due(test: PressTest, now_ms: int) -> Given:
     """What the due row says to the test as it stands."""
+    if not test.running:
+        return Given("still" if now_ms < test.quiet_ms else "quiet")
     if test.state == SENT:
         return Given("again" if test.tries < TRIES else "late")
     return Given("over")
@@ -168,9 +186,13 @@ def step(test: PressTest, given: Given, now_ms: int) -> tuple[PressTest, tuple[E
         case "again":
             again = Order(test.command, test.minutes, test.begun_ms, COMMAND_TTL_S)
             return replace(test, tries=test.tries + 1), (again, SetDue(DUE, now_ms + AGAIN_MS))
+        case "still":
+            return replace(test, end_tries=test.end_tries + 1), (end, SetDue(DUE, now_ms + AGAIN_MS))
+        case "quiet":
+            return replace(test, end_tries=0), (ClearDue(DUE),)
         case "confirm":
             if state == UNANSWERED:
-                return test, (end,)
+                return replace(test, end_tries=1), (end, SetDue(DUE, now_ms + AGAIN_MS))
             test = replace(test, confirmed_ms=now_ms)
             if state != CONFIRMED:
                 return test, ()
@@ -187,7 +209,8 @@ def step(test: PressTest, given: Given, now_ms: int) -> tuple[PressTest, tuple[E
         _verdict(test, given.text if given.sign == "end" else BY),
     ]
     if state in (PASSED, ENDED):
-        effects.append(end)
+        test = replace(test, end_tries=1)
+        effects += [end, SetDue(DUE, now_ms + AGAIN_MS)]
     if state == PASSED:
         effects.append(CloseCase())
     return test, tuple(effects)

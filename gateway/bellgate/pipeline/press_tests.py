@@ -39,6 +39,8 @@ class PressTests:
         made = PressTest(
             0, bell_id, bell.site, by, minutes, carrier.now_ms, secrets.token_hex(8), secrets.token_hex(8)
         )  # fmt: skip
+        for earlier in press_tests.ending(carrier.tx, bell_id):  # its end, sent again, would end the new one
+            self._step(earlier, Given("quiet"))
         busy = incidents.open_for(carrier.tx, carrier.folding(bell), False) is not None
         test, effects = press_test.begin(made, bells.presence(carrier.tx, bell_id).online, busy)
         test = replace(test, id=press_tests.insert(carrier.tx, test))
@@ -58,8 +60,9 @@ class PressTests:
     def answered(self, test: PressTest, signal: Signal) -> None:
         """The bell's answer to a command of this test."""
         if signal.info.get("id") != test.command:
-            return  # to the one that ends its test mode: it says nothing new
-        if signal.what == "test":
+            if signal.what == "test":
+                self._take(test, Given("quiet"))
+        elif signal.what == "test":
             self._take(test, Given("confirm"))
         else:
             self._take(test, Given("refuse", str(signal.info.get("reason", "?"))[:REASON_CHARS]))
@@ -85,8 +88,8 @@ class PressTests:
     def due(self, number: int) -> None:
         """The time of its state is over."""
         test = press_tests.get(self.carrier.tx, number)
-        if test is not None and test.running:
-            self._step(test, press_test.fell_due(test))
+        if test is not None and (test.running or test.end_tries):
+            self._step(test, press_test.fell_due(test, self.carrier.now_ms))
 
     def _take(self, test: PressTest, given: Given) -> None:
         """Like `_step`, for what a bell or a console may say at any time."""

@@ -53,6 +53,12 @@ def running(tx: Tx, bell_id: str) -> PressTest | None:
     return None if row is None else PressTest(**row)
 
 
+def ending(tx: Tx, bell_id: str) -> list[PressTest]:
+    """Those that are over and whose end the bell has not answered."""
+    rows = tx.all(f"SELECT {_COLUMNS} FROM press_test WHERE bell_id = ? AND end_tries > 0", (bell_id,))
+    return [PressTest(**row) for row in rows]
+
+
 def of_command(tx: Tx, bell_id: str, command: object) -> PressTest | None:
     """The test whose command, or whose end, this bell answers; None: it is none of ours."""
     if not isinstance(command, str) or not command:
@@ -98,7 +104,12 @@ def _shown(tx: Tx, where: str, values: tuple[Any, ...], limit: int) -> list[Row]
     )
     for row in rows:
         test = PressTest(**{name: row[name] for name in _FIELDS})
-        row |= {"verdict": test.verdict, "until_ms": test.until_ms, "online": bool(row["online"])}
+        row |= {
+            "verdict": test.verdict,
+            "until_ms": test.until_ms,
+            "quiet_ms": test.quiet_ms,
+            "online": bool(row["online"]),
+        }
     return rows
 
 

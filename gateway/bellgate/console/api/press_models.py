@@ -54,6 +54,10 @@ class PressTestItem(BaseModel):
     shown_ms: int | None = Field(description="A console has shown it.")
     shown_by: str | None
     ended_ms: int | None
+    end_tries: int = Field(
+        description="How often its end was sent to the bell, which has not answered it yet; 0: none is."
+    )
+    quiet_ms: int = Field(description="When the bell's test mode is over by itself at the latest.")
 
 
 class PressTests(BaseModel):

@@ -18,7 +18,8 @@ CREATE TABLE press_test (
     pressed_ms   INTEGER,                    -- when that was received: the signal loses it by retention
     shown_ms     INTEGER,
     shown_by     TEXT,
-    ended_ms     INTEGER
+    ended_ms     INTEGER,
+    end_tries    INTEGER NOT NULL DEFAULT 0  -- how often the end was sent to a bell that has not answered it
 );
 -- One at a time: a bell is in test mode or it is not.
 CREATE UNIQUE INDEX press_test_running ON press_test (bell_id) WHERE ended_ms IS NULL;

@@ -191,6 +191,7 @@ function verdictOf(test) {
   const unseen = good && test.shown_ms === null && test.ended_ms !== null;
   const more = unseen ? t("press.unseen") : known("press_remedy", test.verdict);
   if (more !== test.verdict) line.append(make("span", { text: more }));
+  if (test.end_tries > 1) line.append(make("small", { class: "ending", text: t("press.ending", { time: clock(test.quiet_ms) }) }));
   if (test.reason) line.append(make("small", { text: t("press.reason", { reason: known("press_reason", test.reason) }) }));
   return line;
 }
