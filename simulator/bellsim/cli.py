@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from bellgate.errors import AnsimbellError
+from bellsim.report.commands import report
 from bellsim.world import commands as worlds
 
 T = TypeVar("T")
@@ -92,6 +93,7 @@ fault = typer.Typer(name="fault", help="Break one thing, and measure how the bel
 app.add_typer(fault)
 app.command()(worlds.fuzz)
 app.command()(worlds.replay)
+app.command()(report)
 
 
 @app.command()

@@ -86,7 +86,7 @@ def test_every_path_of_the_api_lets_in_whom_the_table_says(desk: Desk, role: str
 def test_what_changes_something_takes_more_than_the_right_to_read(desk: Desk):
     for method, path, route in api(desk.app):
         if method not in SAFE_METHODS:
-            changing = {"command", "present", "change_bells", "install", "people", "policy", OWN_SESSION}
+            changing = {"command", "present", "change_bells", "press_test", "install", "people", "policy", OWN_SESSION}
             assert rights_of(route) and changing.issuperset(rights_of(route)), path
 
 

@@ -14,7 +14,9 @@ def fuzz(
     seeds: Annotated[str, typer.Option(help="One, or two with dots between: 0..99.")] = "0..9",
     days: DaysOption = 1.0,
     bells: BellsOption = 20,
-    shrink: Annotated[bool, typer.Option(help="Cut down the first three plans that failed to what is needed.")] = True,
+    no_shrink: Annotated[
+        bool, typer.Option("--no-shrink", help="Do not cut down the first plans that failed.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, the result last.")] = False,
 ) -> None:
     """Bells, broker, gateway and people in virtual time, broken by a seed: does everything hold that is promised?"""
@@ -23,7 +25,7 @@ def fuzz(
     def told(line: dict[str, Any]) -> None:
         typer.echo(json.dumps(line, ensure_ascii=False) if as_json else _line(line))
 
-    result = worlds.fuzz(worlds.read_seeds(seeds), days, bells, told, worlds.SHRUNK_MAX if shrink else 0)
+    result = worlds.fuzz(worlds.read_seeds(seeds), days, bells, told, 0 if no_shrink else worlds.SHRUNK_MAX)
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False))
     else:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bellgate.errors import AnsimbellError
+from bellsim.goals import judge
 from bellsim.world.plan import EVERY_FAULT, make
 from bellsim.world.shrink import TRIES_MAX, Shrunk, shrink
 from bellsim.world.world import Outcome, run
@@ -67,7 +68,7 @@ def fuzz(seeds: Sequence[int], days: float, bells: int, told: Told, shrunk_max: 
         shrunk.append(shrunk_of(seed, days, bells, failed[seed]))
         told(shrunk[-1])
     faults = {name: sum(count for (what, _), count in bites.items() if what == name) for name in EVERY_FAULT}
-    return {
+    result = {
         "seeds": len(seeds),
         "days": days,
         "bells": bells,
@@ -79,8 +80,8 @@ def fuzz(seeds: Sequence[int], days: float, bells: int, told: Told, shrunk_max: 
         "states": states(bites),
         "never_bit": [name for name, count in faults.items() if not count],
         "shrunk": shrunk,
-        "ok": not failed,
     }
+    return judge(result, {}, {"failed": []})
 
 
 def states(bites: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:

@@ -84,7 +84,7 @@ def svg(outcome: Outcome) -> str:
     """The picture alone."""
     stretches = _stretches(outcome)
     drawn = [line for line in outcome.trace if _within(line, stretches)]
-    lanes = _lanes(drawn, outcome.trace)
+    lanes = _lanes(drawn)
     width_px = round(stretches[-1].left_px + stretches[-1].width_px + GAP_PX) if stretches else 600
     bottom_px = TOP_PX + LANE_PX * len(lanes)
     parts = [
@@ -127,13 +127,12 @@ def _within(line: Line, stretches: Sequence[Stretch]) -> bool:
     return any(stretch.from_ms <= line.at_ms <= stretch.until_ms for stretch in stretches)
 
 
-def _lanes(drawn: Sequence[Line], trace: Sequence[Line]) -> list[str]:
-    """People, gateway and broker; targets that got something; bells that did more than live."""
-    targets = sorted({line.lane for line in trace if line.kind == "told"})
-    bells = sorted({line.lane for line in drawn if line.lane.startswith("b-")})
+def _lanes(drawn: Sequence[Line]) -> list[str]:
+    """People, gateway and broker; targets; bells that did more than live; at the end whoever judges."""
     there = {line.lane for line in drawn}
-    lanes = [lane for lane in (*FIRST_LANES, *targets) if lane in there] + bells
-    return lanes + (["checker"] if any(line.kind == "wrong" for line in drawn) else [])
+    bells = sorted(lane for lane in there if lane.startswith("b-"))
+    targets = sorted(there.difference(bells, FIRST_LANES, ("checker",)))
+    return [lane for lane in (*FIRST_LANES, *targets, *bells, "checker") if lane in there]
 
 
 def _frame(stretch: Stretch, bottom_px: int) -> Iterator[str]:
