@@ -85,18 +85,6 @@ SENDING = (
         ),
     ),
     Bug(
-        "one_broker",
-        "The list of brokers is read, and the first one is used.",
-        ("held_back", "undelivered"),
-        (
-            Patch(
-                "bellnode.link",
-                "link_state.start(len(config.brokers), seed, network.now_ms())",
-                "link_state.start(1, seed, network.now_ms())",
-            ),
-        ),
-    ),
-    Bug(
         "outbox_without_bound",
         "The outbox takes what comes.",
         ("unbounded",),
