@@ -82,7 +82,7 @@ class Bus:
         if fault is not None:
             print(f"bus: {fault}")
         self.address = None
-        if self._heeds and sys.implementation.name == "cpython":
+        if sys.implementation.name == "cpython" and self._heeds:
             asyncio.get_running_loop().remove_reader(self._socket)
 
     def _heed(self):  # type: ignore[no-untyped-def]

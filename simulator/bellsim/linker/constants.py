@@ -17,6 +17,7 @@ from bellsim.linker.tree import FUNCTIONS, called
 
 SAID_MIN = 4  # fewer texts are not worth a run of bytes
 COMPARED_MAX = 6
+CODING = "utf-8"
 _WORD = re.compile(r"\w+")
 # Of these a part that is a constant has to be itself: it is a key, or compared with, or an object in any case.
 _ITSELF = (ast.Compare, ast.Subscript, ast.Dict)
@@ -41,25 +42,29 @@ def _assigned(name: str, value: ast.expr) -> ast.stmt:
     return ast.Assign([ast.Name(name, ast.Store())], value)
 
 
+def can_be_compared(node: ast.Compare) -> bool:
+    """True for `value in …` if the value can be read once for each part of a tuple."""
+    value = node.left
+    plain = isinstance(value, ast.Name | ast.Attribute | ast.Subscript) and len(node.ops) == 1
+    return plain and isinstance(node.ops[0], ast.In | ast.NotIn) and not any(isinstance(n, ast.Call) for n in ast.walk(value))
+
+
 class _Compared(ast.NodeTransformer):
     """x in (1, 2) -> x == 1 or x == 2; and the fields of a namedtuple as one text."""
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         self.generic_visit(node)
         op, other = node.ops[0], node.comparators[0]
-        asked = isinstance(node.left, ast.Name | ast.Attribute | ast.Subscript)
-        asked = asked and not any(isinstance(part, ast.Call) for part in ast.walk(node.left))
         if (
-            not asked
-            or not isinstance(op, ast.In | ast.NotIn)
+            not can_be_compared(node)
             or not isinstance(other, ast.Tuple)
-            or not 1 < len(other.elts) <= COMPARED_MAX
+            or not 0 < len(other.elts) <= COMPARED_MAX
             or not all(isinstance(part, ast.Constant) for part in other.elts)
         ):
             return node
         each: ast.cmpop = ast.Eq() if isinstance(op, ast.In) else ast.NotEq()
         parts: list[ast.expr] = [ast.Compare(copy.deepcopy(node.left), [each], [part]) for part in other.elts]
-        return ast.BoolOp(ast.Or() if isinstance(op, ast.In) else ast.And(), parts)
+        return ast.BoolOp(ast.Or() if isinstance(op, ast.In) else ast.And(), parts) if len(parts) > 1 else parts[0]
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
@@ -83,6 +88,10 @@ class _Said(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> Any:
         outside = isinstance(node, ast.stmt) and not isinstance(node, (*FUNCTIONS, ast.ClassDef)) and not self.inside
+        if outside and isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            call = node.value  # the fields of a namedtuple are read once
+            if called(call) == "namedtuple" and _is_said(call.args[1]):
+                call.args[1] = self.visit_Constant(call.args[1])  # type: ignore[arg-type]
         return node if outside else super().visit(node)
 
     inside = False
@@ -132,7 +141,7 @@ class _Said(ast.NodeTransformer):
         at = self.run.index(data)
         place = ast.Slice(ast.Constant(at), ast.Constant(at + len(data)))
         cut = ast.Subscript(ast.Name(self.name, ast.Load()), place, ast.Load())
-        return ast.Call(ast.Name("str", ast.Load()), [cut, ast.Constant("utf-8")], [])
+        return ast.Call(ast.Name("str", ast.Load()), [cut, ast.Constant(CODING)], [])
 
 
 def _is_said(node: ast.expr) -> bool:
@@ -142,6 +151,7 @@ def _is_said(node: ast.expr) -> bool:
         isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and len(node.value) > 1
+        and node.value != CODING  # said in each cut
         and not _WORD.fullmatch(node.value)
     )
 

@@ -35,6 +35,12 @@ def fold_constants(modules: Mapping[str, Module]) -> None:
         module.body = [s for s in module.body if not _known(s, known[module.name])]
 
 
+def of_micropython(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements without what only CPython does, without annotations and docstrings."""
+    fold = _Fold({})
+    return _flat([fold.visit(statement) for statement in without_text(body)])
+
+
 class _Fold(ast.NodeTransformer):
     """What is known before the start: it is MicroPython, and constants are what they are."""
 
@@ -67,6 +73,13 @@ class _Fold(ast.NodeTransformer):
         return (
             node if value is None or not isinstance(value[0], int) else ast.copy_location(ast.Constant(value[0]), node)
         )
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        self.generic_visit(node)
+        first = node.values[0]
+        if isinstance(node.op, ast.And) and isinstance(first, ast.Constant) and first.value is False:
+            return first
+        return node
 
     def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt]:
         self.generic_visit(node)

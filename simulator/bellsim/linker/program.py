@@ -8,6 +8,7 @@ from bellsim.linker.loops import unroll
 from bellsim.linker.merge import merged
 from bellsim.linker.methods import only_called, tell_apart
 from bellsim.linker.source import ENTRY, LOAN_CALLS, LOANS, PROGRAM, Item, LinkError, Module, index, of_module, prepare
+from bellsim.linker.spell import spell_out
 from bellsim.linker.tree import FUNCTIONS, called
 
 
@@ -24,6 +25,7 @@ class Program:
         for module in modules.values():
             prepare(module, modules)
         fold_constants(modules)
+        spell_out(modules)
         for module in modules.values():
             module.body = unroll(module.body)
             index(module)
