@@ -23,7 +23,7 @@ import socket
 import sys
 
 CONNECT_S = 5.0  # a loopback
-READ_BYTES = 512  # some ten lines
+READ_BYTES = 128  # some lines; each time so much has to be free in one piece
 
 
 class Bus:

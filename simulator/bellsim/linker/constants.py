@@ -1,7 +1,8 @@
 """Constants: a text or a tuple of constants costs an object for each place where it stands, and these lie in the heap.
 
 - What is said (a line of the log, why something is refused) is cut out of one long run of bytes when it is said. The
-  bytes stay in flash, as each text would; but each text would have an object, always.
+  bytes stay in flash, as each text would; but each text would have an object, always. So is a word that is only there
+  when something went wrong, or in a module that is lent: it would have its place among the names for ever.
 - What stands in several places becomes one object with a name.
 - The fields of a namedtuple are one text, and a value is compared with one constant after the other.
 """
@@ -23,12 +24,17 @@ _WORD = re.compile(r"\w+")
 _ITSELF = (ast.Compare, ast.Subscript, ast.Dict)
 
 
-def thrifty(body: list[ast.stmt], name: Callable[[str], str]) -> list[ast.stmt]:
-    """The statements of a file, changed: their constants in fewer objects. name: gives a new global name."""
+def thrifty(
+    body: list[ast.stmt], name: Callable[[str], str], known: frozenset[str] = frozenset(), lent: bool = False
+) -> list[ast.stmt]:
+    """The statements of a file, changed: their constants in fewer objects. name: gives a new global name.
+
+    known: names that are there in any case. lent: the file is there for a moment.
+    """
     body = [_Compared().visit(statement) for statement in body]
     first = []
     if sum(isinstance(node, ast.Constant | ast.JoinedStr) for node in _spoken(body)) >= SAID_MIN:
-        said = _Said(name("said"))
+        said = _Said(name("said"), lent, _passing(body, lent) - known)
         body = [said.visit(statement) for statement in body]
         first.append(said.statement())
     several = _several(body)
@@ -78,9 +84,13 @@ class _Compared(ast.NodeTransformer):
 class _Said(ast.NodeTransformer):
     """A text in a function -> str(SAID[12:34], "utf-8")."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, lent: bool, words: frozenset[str] = frozenset()) -> None:
+        """words: what is cut though it could be a name, where it is rare; all of a file that is lent is."""
         self.name = name
         self.run = b""
+        self.words = words
+        self.met: list[str] = []  # words that could be cut
+        self.rare = lent
 
     def statement(self) -> ast.stmt:
         """The run of bytes; after all have been visited."""
@@ -92,7 +102,12 @@ class _Said(ast.NodeTransformer):
             call = node.value  # the fields of a namedtuple are read once
             if called(call) == "namedtuple" and _is_said(call.args[1]):
                 call.args[1] = self.visit_Constant(call.args[1])  # type: ignore[arg-type]
-        return node if outside else super().visit(node)
+        if outside:
+            return node
+        outer, self.rare = self.rare, self.rare or isinstance(node, ast.Raise | ast.ExceptHandler)
+        found = super().visit(node)
+        self.rare = outer
+        return found
 
     inside = False
 
@@ -121,7 +136,12 @@ class _Said(ast.NodeTransformer):
         return node
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        return self._cut(node.value) if _is_said(node) and isinstance(node.value, str) else node
+        if not isinstance(node.value, str):
+            return node
+        if self.rare and _WORD.fullmatch(node.value):
+            self.met.append(node.value)
+            return self._cut(node.value) if node.value in self.words else node
+        return self._cut(node.value) if _is_said(node) else node
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
         values = []
@@ -154,6 +174,28 @@ def _is_said(node: ast.expr) -> bool:
         and node.value != CODING  # said in each cut
         and not _WORD.fullmatch(node.value)
     )
+
+
+def _passing(body: list[ast.stmt], lent: bool) -> frozenset[str]:
+    """The words that stand nowhere but where they could be cut."""
+    said = _Said("", lent)
+    for statement in copy.deepcopy(body):
+        said.visit(statement)
+    nodes = [node for statement in body for node in ast.walk(statement)]
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    names = named(body)
+    return frozenset(word for word in said.met if said.met.count(word) == texts.count(word) and word not in names)
+
+
+def named(body: list[ast.stmt]) -> frozenset[str]:
+    """The names of a file: what is called so, and fields of a namedtuple."""
+    found: set[str] = set()
+    for node in (node for statement in body for node in ast.walk(statement)):
+        if not isinstance(node, ast.Constant):
+            found |= {value for _, value in ast.iter_fields(node) if isinstance(value, str)}
+        if isinstance(node, ast.Call) and called(node) == "namedtuple":
+            found |= {word for part in ast.walk(node) if isinstance(part, ast.Constant) for word in str(part.value).split()}
+    return frozenset(found)
 
 
 def _format(node: ast.JoinedStr) -> str | None:

@@ -60,6 +60,10 @@ class _Fold(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
+        if ast.unparse(node.func) == "asyncio.sleep" and len(node.args) == 1:
+            wait_ms = _milliseconds(node.args[0])
+            if wait_ms is not None:
+                return ast.parse(f"asyncio.sleep_ms({ast.unparse(wait_ms)})", mode="eval").body
         return ast.copy_location(ast.Constant(False), node) if ast.unparse(node) in CPYTHON_HAS else node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
@@ -139,6 +143,16 @@ def _value(node: ast.expr) -> tuple[object] | None:
     return None
 
 
+def _milliseconds(seconds: ast.expr) -> ast.expr | None:
+    """An expression of whole milliseconds, where that is known: a number of seconds would be an object."""
+    if isinstance(seconds, ast.Constant) and isinstance(seconds.value, int | float):
+        return ast.Constant(int(seconds.value * 1000))
+    if isinstance(seconds, ast.BinOp) and isinstance(seconds.op, ast.Div):
+        if isinstance(seconds.right, ast.Constant) and seconds.right.value == 1000:
+            return seconds.left
+    return None
+
+
 class _Through(ast.NodeTransformer):
     """alias.CONSTANT -> its value."""
 
@@ -180,7 +194,7 @@ def _flat(statements: list[object]) -> list[ast.stmt]:
 def _cheap(value: object) -> bool:
     if isinstance(value, str):
         return len(value) <= INTERN_CHARS_MAX
-    return value is None or isinstance(value, int)
+    return value is None or isinstance(value, int | float)
 
 
 def _assigned_once(module: Module, name: str) -> bool:
