@@ -80,13 +80,14 @@ class App:
         self._watch = watch.Watch(self._board, record, self)
         self._names = names.Names(folder, self._board.now_ms)
         now_ms = self._board.now_ms
+        offline = self._status("offline")  # one object: the last will, and the last word of a bell that goes
         self._network = wifi.Network(self._board.station, found.wifi, now_ms, record.radio_restart, self)
         self._link = Link(
             found,
             self._network,
             self._names,
             self._topics,
-            (self._status("offline"), self._status("online"), self._status("offline")),
+            (offline, self._status("online"), offline),
             int(boot[8:], 16),
             self,
         )

@@ -155,12 +155,6 @@ def __getattr__(name: str):  # type: ignore[no-untyped-def]
     return getattr(once(), name)
 
 
-def on_quit(call) -> None:  # type: ignore[no-untyped-def]
-    """Simulator only: what to call when it ends the program."""
-    BUS.quit = call
-    BUS.start()
-
-
 class Pin:
     """machine.Pin: level, and an interrupt on its edges."""
 
@@ -233,14 +227,19 @@ class WDT:
     """
 
     def __init__(self, id: int = 0, timeout: int = 5000) -> None:
-        import _thread  # noqa: PLC0415 -- only a bell that sets its watchdog pays for it
-
         self._fed = [0]
-        _thread.start_new_thread(_bite, (self._fed, int(os.getenv("BELLSIM_WDT_MS") or timeout) / 1000 / 10))
+        _watch(self._fed, int(os.getenv("BELLSIM_WDT_MS") or timeout) / 1000 / 10)
 
     def feed(self) -> None:
         """Progress."""
         self._fed[0] += 1
+
+
+def _watch(fed: list[int], look_s: float) -> None:
+    """Starts the thread. MicroPython's keeps the module that it was started from: that has to be this one."""
+    import _thread  # noqa: PLC0415 -- only a bell that sets its watchdog pays for it
+
+    _thread.start_new_thread(_bite, (fed, look_s))
 
 
 def _bite(fed: list[int], look_s: float) -> None:
@@ -255,8 +254,3 @@ def _bite(fed: list[int], look_s: float) -> None:
             seen, left = fed[0], 10
         time.sleep(look_s)
     os.system("kill -9 $PPID")  # the shell's parent is this process, on both runtimes
-
-
-def reset() -> None:
-    """The process ends; whoever runs it starts it again."""
-    raise SystemExit(0)

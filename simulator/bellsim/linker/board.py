@@ -18,6 +18,7 @@ from bellsim.linker.tree import FUNCTIONS, assignments, defines, without_text
 
 # The first holds the others: it is what every bell imports first, so that nobody reads their files.
 JOINED = ("unix_port", "machine", "network", "esp32", "neopixel")
+LENT = "once"  # the first of JOINED asks it for what it has not, and forgets it
 
 
 def board(
@@ -36,7 +37,9 @@ def board(
     if len(parts) > 1:
         _join(trees, parts, asked)
         _fold(trees, trees[parts[0]], asked)
-        _merge(trees, trees[parts[0]], values)
+        made = _merge(trees, trees[parts[0]], values)
+        if LENT in trees:
+            _lend(trees, parts, made)
         trees[parts[0]].body = thrifty(trees[parts[0]].body, _spare(trees, asked))
     defined: set[str] = set()
     other: set[str] = {*asked, *BUILTIN, *sources}
@@ -84,8 +87,11 @@ def _join(trees: dict[str, ast.Module], parts: list[str], asked: frozenset[str])
         imports.add("import sys")
 
 
-def _merge(trees: Mapping[str, ast.Module], tree: ast.Module, values: frozenset[str]) -> None:
-    """Classes that are nothing but called become functions, and the first one that is more has what they had."""
+def _merge(trees: Mapping[str, ast.Module], tree: ast.Module, values: frozenset[str]) -> list[ast.FunctionDef]:
+    """Classes that are nothing but called become functions, and the first one that is more has what they had.
+
+    Gives the functions.
+    """
     calls = {id(node.func) for each in trees.values() for node in ast.walk(each) if isinstance(node, ast.Call)}
     kept = set(values)
     for each in trees.values():
@@ -94,18 +100,47 @@ def _merge(trees: Mapping[str, ast.Module], tree: ast.Module, values: frozenset[
                 kept.add(node.id if isinstance(node, ast.Name) else node.attr)
     classes = [statement for statement in tree.body if isinstance(statement, ast.ClassDef)]
     into = next((owner for owner in classes if owner.name in kept), None)
+    made: list[ast.FunctionDef] = []
     if into is None:
-        return
+        return made
     known = {name for statement in into.body for name in defines(statement)}
     for owner in classes:
         own = [name for statement in owner.body for name in defines(statement) if name != "__init__"]
         if owner.name not in kept and _plain(owner) and not known & set(own):
             known |= set(own)
             into.body += [part for part in owner.body if getattr(part, "name", "") != "__init__"]
-            place = tree.body.index(owner)
-            tree.body[place] = constructor(owner, f"object.__new__({into.name})")
+            made.append(constructor(owner, f"object.__new__({into.name})"))
+            tree.body[tree.body.index(owner)] = made[-1]
     tree.body.remove(into)  # an object of a class that was merged may be made at once
     tree.body.insert(next(i for i, s in enumerate(tree.body) if isinstance(s, ast.FunctionDef)), into)
+    return made
+
+
+def _lend(trees: Mapping[str, ast.Module], parts: list[str], functions: list[ast.FunctionDef]) -> None:
+    """What makes the objects of a board is asked once, at the start: it moves to LENT, if nobody asks otherwise."""
+    joined = parts[0]
+    tree, lent = trees[joined], trees[LENT]
+    for function in functions:
+        nodes = [node for name, each in trees.items() if name not in parts[1:] for node in ast.walk(each)]
+        if any(isinstance(node, ast.Name) and node.id == function.name for node in nodes):
+            continue
+        if any(isinstance(n, ast.ImportFrom) and function.name in [a.name for a in n.names] for n in nodes):
+            continue
+        tree.body.remove(function)
+        used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+        imports = {ast.unparse(statement) for statement in lent.body}
+        for statement in tree.body:
+            names = used & set(defines(statement))
+            if isinstance(statement, ast.Import) and used & {alias.name for alias in statement.names}:
+                needed = ast.unparse(statement)
+            elif names:
+                needed = f"from {joined} import {', '.join(sorted(names))}"
+            else:
+                continue
+            if needed not in imports:
+                imports.add(needed)
+                lent.body.insert(0, ast.parse(needed).body[0])
+        lent.body.append(function)
 
 
 def _plain(owner: ast.ClassDef) -> bool:

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from bellsim.linker.fold import fold_constants
+from bellsim.linker.forward import forward
 from bellsim.linker.loops import unroll
 from bellsim.linker.merge import merged
 from bellsim.linker.methods import only_called, tell_apart
@@ -26,6 +27,7 @@ class Program:
             prepare(module, modules)
         fold_constants(modules)
         spell_out(modules)
+        forward(modules)
         for module in modules.values():
             module.body = unroll(module.body)
             index(module)

@@ -12,7 +12,7 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from bellsim.linker.constants import COMPARED_MAX, can_be_compared
-from bellsim.linker.source import Item, Module
+from bellsim.linker.source import Item, Module, meant
 from bellsim.linker.tree import assignments, defines, local_names
 
 
@@ -30,7 +30,7 @@ def spell_out(modules: Mapping[str, Module]) -> None:
             }
             hidden = local_names(statement)
             for node in ast.walk(statement):
-                item = _meant(modules, module, node)
+                item = meant(modules, module, node)
                 if item not in values:
                     # Of a module that is a value: whoever has that name is meant.
                     other |= {found for found in values if isinstance(node, ast.Attribute) and found[1] == node.attr}
@@ -54,24 +54,3 @@ def _tuples(modules: Mapping[str, Module]) -> Iterator[tuple[Item, ast.Tuple]]:
                     and sum(name in defines(each) for each in module.body) == 1
                 ):
                     yield (module.name, name), value
-
-
-def _meant(modules: Mapping[str, Module], module: Module, node: ast.AST) -> Item | None:
-    """What of which module a name, or an attribute of a module, stands for."""
-    if isinstance(node, ast.Name):
-        place = (module.name, node.id)
-    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        source, inner = module.aliases.get(node.value.id, ("", None))
-        if not source or inner is not None:
-            return None
-        place = (source, node.attr)
-    else:
-        return None
-    while True:
-        own = any(place[1] in defines(statement) for statement in modules[place[0]].body)
-        if own or place[1] not in modules[place[0]].aliases:
-            return place
-        source, name = modules[place[0]].aliases[place[1]]
-        if name is None:
-            return None
-        place = (source, name)
