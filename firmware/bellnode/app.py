@@ -95,7 +95,7 @@ class App:
             self.log(f"fault: {text}")
         if errors:
             faults += ("settings",)
-        self._feed(("remembered",) + memory.Memory(folder).load())
+        self._feed(("remembered",) + memory.Memory(folder).recall())
         if faulty:
             faults += ("journal",)
         self._feed(("loaded", kept, faults))

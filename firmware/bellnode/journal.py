@@ -121,7 +121,7 @@ class TwoCopies:
         os.rename(temporary, self._path + end)
 
 
-@seldom("memory")
+@seldom("start")
 def events(folder, partition=None):
     """The journal of events: on `partition`, a raw block device, if it is given and can hold a ring; else in `folder`.
 
@@ -143,7 +143,7 @@ def spare_ms(saved_ms, urgent, now_ms):
     return max(0, saved_ms + SPARE_MS - now_ms) if urgent else 0
 
 
-@seldom("memory")
+@seldom("start")
 def usable(record):
     """True if a record is an event that can be sent: a record of another firmware may not be."""
     message = {"v": 1, "type": "event", "age_ms": None}

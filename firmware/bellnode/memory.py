@@ -5,6 +5,7 @@ arming      the home set's, as `homeset` gave it
 """
 
 from bellnode import journal
+from bellnode.loan import seldom
 
 SELDOM = "memory"  # see `loan`
 
@@ -18,7 +19,8 @@ class Memory:
     def __init__(self, folder):
         self._copies = {name: journal.TwoCopies(folder, name) for name in ("memory", "arming")}
 
-    def load(self):
+    @seldom("start")
+    def recall(self):
         """(memory, arming): each None if there never was one, {} if it is damaged. Never raises."""
         return _only(self._copies["memory"]), _only(self._copies["arming"])
 
@@ -28,6 +30,7 @@ class Memory:
         self._copies[name].mirror()
 
 
+@seldom("start")
 def _only(copies):
     records, faulty = copies.load()
     if records:
@@ -35,6 +38,7 @@ def _only(copies):
     return {} if faulty else None
 
 
+@seldom("start")
 def load_events(events):
     """(records that can be sent, faulty) of a journal of events."""
     records, faulty = events.load()
@@ -43,6 +47,7 @@ def load_events(events):
     return usable, faulty or len(usable) != len(records)
 
 
+@seldom("orders")
 def check(events, records):
     """Write to the journal and read back; None, or what is wrong. records: what it holds, then and afterwards."""
     try:
