@@ -52,7 +52,11 @@ def can_be_compared(node: ast.Compare) -> bool:
     """True for `value in …` if the value can be read once for each part of a tuple."""
     value = node.left
     plain = isinstance(value, ast.Name | ast.Attribute | ast.Subscript) and len(node.ops) == 1
-    return plain and isinstance(node.ops[0], ast.In | ast.NotIn) and not any(isinstance(n, ast.Call) for n in ast.walk(value))
+    return (
+        plain
+        and isinstance(node.ops[0], ast.In | ast.NotIn)
+        and not any(isinstance(n, ast.Call) for n in ast.walk(value))
+    )
 
 
 class _Compared(ast.NodeTransformer):
@@ -194,7 +198,9 @@ def named(body: list[ast.stmt]) -> frozenset[str]:
         if not isinstance(node, ast.Constant):
             found |= {value for _, value in ast.iter_fields(node) if isinstance(value, str)}
         if isinstance(node, ast.Call) and called(node) == "namedtuple":
-            found |= {word for part in ast.walk(node) if isinstance(part, ast.Constant) for word in str(part.value).split()}
+            found |= {
+                word for part in ast.walk(node) if isinstance(part, ast.Constant) for word in str(part.value).split()
+            }
     return frozenset(found)
 
 

@@ -8,6 +8,8 @@ from bellsim.linker.tree import assignments, defines, local_names, without_text
 
 # What only CPython has, as modules ask for it that may not ask where they run.
 CPYTHON_HAS = ("hasattr(json, 'JSONDecoder')", "hasattr(str, 'casefold')")
+# What is called otherwise in the image; nothing else gets that name.
+REPLACED = frozenset({"sleep"})
 INTERN_CHARS_MAX = 10  # a longer text costs an object for each place where it stands
 
 
@@ -147,9 +149,9 @@ def _milliseconds(seconds: ast.expr) -> ast.expr | None:
     """An expression of whole milliseconds, where that is known: a number of seconds would be an object."""
     if isinstance(seconds, ast.Constant) and isinstance(seconds.value, int | float):
         return ast.Constant(int(seconds.value * 1000))
-    if isinstance(seconds, ast.BinOp) and isinstance(seconds.op, ast.Div):
-        if isinstance(seconds.right, ast.Constant) and seconds.right.value == 1000:
-            return seconds.left
+    match seconds:
+        case ast.BinOp(left, ast.Div(), ast.Constant(1000)):
+            return left
     return None
 
 

@@ -7,6 +7,7 @@ Only where the object is a module of the interpreter or a constant of ours, and 
 """
 
 import ast
+import copy
 from collections.abc import Mapping
 
 from bellsim.linker.source import Item, Module, meant
@@ -39,9 +40,9 @@ def forward(modules: Mapping[str, Module]) -> None:
     for module in modules.values():
         for statement in module.body:
             _look(modules, module, statement, found, calls)
-    for item, value in found.items():
-        for call in calls.get(item, ()):
-            call.func = ast.copy_location(ast.Attribute(ast.Name(value.value.id, ast.Load()), value.attr, ast.Load()), call)  # type: ignore[attr-defined]
+    for item, asked in calls.items():
+        for call in asked:
+            call.func = copy.deepcopy(found[item])
 
 
 def _look(

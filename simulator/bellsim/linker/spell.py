@@ -9,6 +9,7 @@ and its own name.
 """
 
 import ast
+import copy
 from collections.abc import Iterator, Mapping
 
 from bellsim.linker.constants import COMPARED_MAX, can_be_compared
@@ -30,17 +31,19 @@ def spell_out(modules: Mapping[str, Module]) -> None:
             }
             hidden = local_names(statement)
             for node in ast.walk(statement):
+                if isinstance(node, ast.Name) and (node.id in hidden or isinstance(node.ctx, ast.Store)):
+                    continue  # a local name, perhaps: then it stays, and so does what it may stand for
                 item = meant(modules, module, node)
                 if item not in values:
                     # Of a module that is a value: whoever has that name is meant.
                     other |= {found for found in values if isinstance(node, ast.Attribute) and found[1] == node.attr}
-                elif id(node) in holders and not (isinstance(node, ast.Name) and node.id in hidden):
+                elif id(node) in holders:
                     asked[item].append(holders[id(node)])
-                elif not (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)):
+                else:
                     other.add(item)
     for item, compares in asked.items():
         for compare in compares if item not in other else ():
-            compare.comparators = [values[item]]
+            compare.comparators = [copy.deepcopy(values[item])]
 
 
 def _tuples(modules: Mapping[str, Module]) -> Iterator[tuple[Item, ast.Tuple]]:
