@@ -389,7 +389,7 @@ class App:
     def _check(self, order):
         """The self-test: what can be tried without waking anybody."""
         found = self._board.check()
-        wrong = memory.check(self._journal, outbox.records(self._node.outbox))
+        wrong = journal.check(self._journal, outbox.records(self._node.outbox))
         found["journal"] = wrong or "ok"
         self._feed(("checked", order, found, "journal" if wrong else ""))
 
@@ -476,7 +476,7 @@ def _wipe(folder):
 def _events(folder):
     """(journal, records that can be sent, faulty)"""
     events = journal.events(folder, board.journal_partition())
-    return (events,) + memory.load_events(events)
+    return (events,) + journal.load_events(events)
 
 
 def main(folder="."):
