@@ -150,6 +150,8 @@ def once():  # type: ignore[no-untyped-def]
 
 
 def __getattr__(name: str):  # type: ignore[no-untyped-def]
+    if name[0] == "_":  # CPython's import asks for such names, also while `once` is imported
+        raise AttributeError(name)
     if name == "ADC":
         return rare().ADC
     return getattr(once(), name)
