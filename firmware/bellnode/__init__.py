@@ -37,8 +37,8 @@ The edges of the world:
     blank       the bell that has none
     config      the enrolment file; brokers: its lists of brokers and networks
     staged      settings.json, and a candidate on trial
-    memory      what is remembered over a restart besides the events; the journal's self-test
-    journal     events, in the ring or in files that survive a power cut
+    memory      what is remembered over a restart besides the events
+    journal     events, in the ring or in files that survive a power cut; its self-test
     ring        the journal on a raw flash partition, whatever device that is; ring_format: its bytes
     starts      how many starts there were, how they ended, and the last exception
     watch       tasks that begin again, the watchdog, the heap

@@ -80,13 +80,14 @@ class App:
         self._watch = watch.Watch(self._board, record, self)
         self._names = names.Names(folder, self._board.now_ms)
         now_ms = self._board.now_ms
+        offline = self._status("offline")  # one object: the last will, and the last word of a bell that goes
         self._network = wifi.Network(self._board.station, found.wifi, now_ms, record.radio_restart, self)
         self._link = Link(
             found,
             self._network,
             self._names,
             self._topics,
-            (self._status("offline"), self._status("online"), self._status("offline")),
+            (offline, self._status("online"), offline),
             int(boot[8:], 16),
             self,
         )
@@ -94,7 +95,7 @@ class App:
             self.log(f"fault: {text}")
         if errors:
             faults += ("settings",)
-        self._feed(("remembered",) + memory.Memory(folder).load())
+        self._feed(("remembered",) + memory.Memory(folder).recall())
         if faulty:
             faults += ("journal",)
         self._feed(("loaded", kept, faults))
@@ -388,7 +389,7 @@ class App:
     def _check(self, order):
         """The self-test: what can be tried without waking anybody."""
         found = self._board.check()
-        wrong = memory.check(self._journal, outbox.records(self._node.outbox))
+        wrong = journal.check(self._journal, outbox.records(self._node.outbox))
         found["journal"] = wrong or "ok"
         self._feed(("checked", order, found, "journal" if wrong else ""))
 
@@ -475,7 +476,7 @@ def _wipe(folder):
 def _events(folder):
     """(journal, records that can be sent, faulty)"""
     events = journal.events(folder, board.journal_partition())
-    return (events,) + memory.load_events(events)
+    return (events,) + journal.load_events(events)
 
 
 def main(folder="."):

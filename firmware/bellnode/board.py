@@ -387,7 +387,7 @@ class Board:
 
         return machine.WDT(timeout=timeout_ms).feed
 
-    @seldom("wires")
+    @seldom("readings")
     def readings(self):
         """What a heartbeat adds: {"rssi": dBm, "heap": bytes}, each only if it is known."""
         import esp32  # noqa: PLC0415

@@ -8,7 +8,7 @@ import gc
 import sys
 from binascii import hexlify
 
-from bellnode import VERSION, addresses, board, clock, enrol, memory, names, outbox, port, power, probe, wifi
+from bellnode import VERSION, addresses, board, clock, enrol, journal, names, outbox, port, power, probe, wifi
 
 SELDOM = "cable"  # see `loan`
 TEXTS_ARE_DATA = True  # for the linker: none of them names a member
@@ -204,7 +204,7 @@ class Exam:
     def _journal(self, node):
         ends = self._ends
         records = [] if node is None else outbox.records(node.outbox)
-        wrong = memory.check(ends.journal, records)
+        wrong = journal.check(ends.journal, records)
         place = "files" if board.journal_partition() is None else "ring"
         return port.well({"place": place, "pending": len(records), "check": wrong or "ok"})
 

@@ -26,6 +26,8 @@ _MARK_CHARS = 16
 # An erase stops the whole chip for 45 ms and more, and a receipt takes some 10. So the erase comes after it; without a
 # receipt within this time nobody is delayed by 45 ms more, and the next burst of presses needs the room.
 SPARE_MS = 1000
+# Written into the journal and taken out again by the self-test: no event has this number.
+PROBE = {"boot": "0000000000000000", "seq": 0, "what": "test", "state": "restore"}
 
 
 def _mark(text):
@@ -34,7 +36,8 @@ def _mark(text):
 
 def encode(records):
     """The file (bytes) for `records` (a list of dicts of JSON values)."""
-    lines = [json.dumps({"lines": len(records)})] + [json.dumps(record) for record in records]
+    lines = [json.dumps(record) for record in records]
+    lines.insert(0, json.dumps({"lines": len(records)}))
     return b"".join([_mark(line.encode()) + b" " + line.encode() + b"\n" for line in lines])
 
 
@@ -121,7 +124,7 @@ class TwoCopies:
         os.rename(temporary, self._path + end)
 
 
-@seldom("memory")
+@seldom("start")
 def events(folder, partition=None):
     """The journal of events: on `partition`, a raw block device, if it is given and can hold a ring; else in `folder`.
 
@@ -143,7 +146,7 @@ def spare_ms(saved_ms, urgent, now_ms):
     return max(0, saved_ms + SPARE_MS - now_ms) if urgent else 0
 
 
-@seldom("memory")
+@seldom("start")
 def usable(record):
     """True if a record is an event that can be sent: a record of another firmware may not be."""
     message = {"v": 1, "type": "event", "age_ms": None}
@@ -153,3 +156,26 @@ def usable(record):
     except bellwire.WireError:
         return False
     return True
+
+
+@seldom("start")
+def load_events(store):
+    """(records that can be sent, faulty) of what `events` gave."""
+    records, faulty = store.load()
+    records = [record for record in records if record.get("seq") != PROBE["seq"]]
+    whole = [record for record in records if usable(record)]
+    return whole, faulty or len(whole) != len(records)
+
+
+@seldom("orders")
+def check(store, records):
+    """Write to what `events` gave and read back: None, or what is wrong. records: what it holds, then and after."""
+    try:
+        store.save(records + [PROBE])
+        back, _ = store.load()
+        store.save(records)
+    except OSError as fault:
+        return f"does not take a record: {fault}"[:60]
+    if PROBE["seq"] not in [record.get("seq") for record in back]:
+        return "lost what was written"
+    return None

@@ -28,7 +28,7 @@ WATCHDOG_MS = 30000
 HEAP_MIN_BYTES = 6144  # free at the worst moment: two of the longest messages and what seals them, twice over
 
 
-@seldom("memory")
+@seldom("start")
 def begin(last):
     """(record, safe) of a start; last: the record (dict) that the last start left, {} if there is none.
 
@@ -55,13 +55,11 @@ def _whole(last, name):
     return value if type(value) is int and value >= 0 else 0
 
 
-@seldom("memory")
 def ended(record):
     """The record of a run that ends by a clean stop."""
     return _changed(record, clean=True)
 
 
-@seldom("memory")
 def steady(record):
     """The record of a run that has lasted `steady_ms`: however it ends, it was no quick crash."""
     return _changed(record, steady=True)
@@ -78,7 +76,7 @@ def crashed(record, what, where, text):
     return _changed(record, last=[what, where, text])
 
 
-@seldom("memory")
+@seldom("start")
 def told(record):
     """The record after its last crash has been reported."""
     after = {name: value for name, value in record.items() if name != "last"}
@@ -92,7 +90,7 @@ def _changed(record, **changes):
     return after
 
 
-@seldom("memory")
+@seldom("start")
 def report(record):
     """`info` (dict) of the event "fault" about the last crash, or None if nobody knows more than that there was one."""
     if "last" not in record:

@@ -17,7 +17,7 @@ QUEUE_MAX = 80
 EARLY_MAX = 16  # packets that a broker sends along with its SUBACK; a healthy one sends a retained message at most
 CLOSE_MS = 1000  # a courtesy, so it may not take long
 NETWORK_POLL_MS = 200
-READ_BYTES = 512  # two receipts; a longer packet takes two reads
+READ_BYTES = 256  # a receipt; a longer packet takes two reads. So much has to be free in one piece
 
 
 class LinkLost(Exception):

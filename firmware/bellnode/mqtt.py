@@ -46,27 +46,28 @@ def _field(data):
     return len(data).to_bytes(2, "big") + data
 
 
-def _packet(first, body):
-    size = len(body)
+def _packet(first, parts):
+    # Joined once: each sum would need as much room again in one piece.
+    size = sum([len(part) for part in parts])
     head = bytearray([first])
     while True:
         digit = size & 0x7F
         size >>= 7
         head.append(digit | 0x80 if size else digit)
         if not size:
-            return bytes(head) + body
+            return b"".join((bytes(head),) + parts)
 
 
 def connect(client_id, keepalive_s, will):
     """CONNECT with a clean session. will: (topic, payload bytes), retained, QoS 1."""
     # name, level 4, flags: clean session 2, will 4, QoS 1 of the will 8, will retained 32
     body = b"\x00\x04MQTT\x04" + bytes([0x2E]) + keepalive_s.to_bytes(2, "big")
-    return _packet(0x10, body + _field(client_id.encode()) + _field(will[0].encode()) + _field(will[1]))
+    return _packet(0x10, (body, _field(client_id.encode()), _field(will[0].encode()), _field(will[1])))
 
 
 def publish(topic, payload, number, retain=False):
     """PUBLISH at QoS 1 under packet identifier `number` (1 to 65535)."""
-    return _packet(0x33 if retain else 0x32, _field(topic.encode()) + number.to_bytes(2, "big") + payload)
+    return _packet(0x33 if retain else 0x32, (_field(topic.encode()), number.to_bytes(2, "big"), payload))
 
 
 def puback(number):
@@ -76,7 +77,7 @@ def puback(number):
 
 def subscribe(topic, number):
     """SUBSCRIBE to one topic at QoS 1."""
-    return _packet(0x82, number.to_bytes(2, "big") + _field(topic.encode()) + b"\x01")
+    return _packet(0x82, (number.to_bytes(2, "big"), _field(topic.encode()), b"\x01"))
 
 
 class Decoder:

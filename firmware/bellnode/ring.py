@@ -44,7 +44,8 @@ _EIO, _EFBIG, _ENOSPC = 5, 27, 28
 
 def is_alarm(record):
     """True for a record that a full ring gives up last."""
-    return record.get("state") == "alarm" and record.get("what") in ALARMS
+    what = record.get("what")
+    return record.get("state") == "alarm" and what in ALARMS
 
 
 def _key(record):

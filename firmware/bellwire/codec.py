@@ -66,13 +66,14 @@ def encode(message):
 
     `info` and `args` keep the order of the mapping that is given (an OrderedDict on MicroPython, if it matters).
     """
-    parts = ['"v":1,"type":' + _text(message["type"])]
+    parts = ['{"v":1,"type":' + _text(message["type"])]
     for name, _, _, _, _ in rows(message["type"]):
         if name in message:
             parts.append(_text(name) + ":" + _value(message[name]))
     if message.get("k", 0):
         parts.append('"k":' + str(message["k"]))
-    return ("{" + ",".join(parts) + "}").encode()
+    parts[-1] += "}"
+    return ",".join(parts).encode()
 
 
 def decode(body):

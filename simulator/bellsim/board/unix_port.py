@@ -32,3 +32,4 @@ def run_what_is_ready_first():
 
 if sys.implementation.name == "micropython":
     run_what_is_ready_first()
+    del run_what_is_ready_first

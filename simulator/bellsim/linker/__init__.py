@@ -6,7 +6,8 @@ Each name, function, module and constant of MicroPython costs heap, even where t
   needs into another;
 - puts constants in the place of their names, and leaves out what nobody asks for, docstrings and CPython's branches;
 - makes one class of many, and functions of their constructors (`merge`), a few large functions of many small ones
-  (`bundle`), loops of comprehensions (`loops`), and one object of equal constants (`constants`);
+  (`bundle`), loops of comprehensions (`loops`), and one object of equal constants (`constants`); comparisons of a
+  tuple that is only asked whether it holds a value (`spell`), and no name of what an object has anyway (`forward`);
 - gives what is private to the firmware names that a stock interpreter holds in its own flash anyway (`held`).
 
 What the program does stays the same, and in the same order. What is data keeps its name: the rule is that a name which

@@ -6,26 +6,41 @@ the firmware has to share.
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from bellsim.held import HELD
+from bellsim.linker.constants import thrifty
+from bellsim.linker.fold import of_micropython
+from bellsim.linker.merge import constructor
 from bellsim.linker.names import BUILTIN
 from bellsim.linker.source import LinkError
 from bellsim.linker.tree import FUNCTIONS, assignments, defines, without_text
 
-JOINED = ("machine", "network", "esp32", "neopixel")  # the first holds the others
+# The first holds the others: it is what every bell imports first, so that nobody reads their files.
+JOINED = ("unix_port", "machine", "network", "esp32", "neopixel")
+LENT = "once"  # the first of JOINED asks it for what it has not, and forgets it
 
 
-def board(sources: Mapping[str, str], own: tuple[str, ...], asked: frozenset[str]) -> dict[str, str]:
+def board(
+    sources: Mapping[str, str], own: tuple[str, ...], asked: frozenset[str], values: frozenset[str] = frozenset()
+) -> dict[str, str]:
     """The sources (module -> text) with other names for what the modules `own` define and nobody else knows of.
 
-    asked: every name of the firmware. What of JOINED is there becomes one module.
+    asked: every name of the firmware; values: those that it asks for something. What of JOINED is there becomes one
+    module, of as few classes as can be.
     """
     trees = {module: ast.parse(text) for module, text in sources.items()}
+    for module in own:
+        if module in trees:
+            trees[module].body = of_micropython(trees[module].body)
     parts = [module for module in JOINED if module in trees]
     if len(parts) > 1:
         _join(trees, parts, asked)
         _fold(trees, trees[parts[0]], asked)
+        made = _merge(trees, trees[parts[0]], values)
+        if LENT in trees:
+            _lend(trees, parts, made)
+        trees[parts[0]].body = thrifty(trees[parts[0]].body, _spare(trees, asked))
     defined: set[str] = set()
     other: set[str] = {*asked, *BUILTIN, *sources}
     for module, tree in trees.items():
@@ -57,7 +72,7 @@ def _join(trees: dict[str, ast.Module], parts: list[str], asked: frozenset[str])
     for part in others:
         own = [name for statement in trees[part].body for name in defines(statement) if name in asked]
         for statement in without_text(trees[part].body):
-            if isinstance(statement, ast.ImportFrom) and statement.module == into:
+            if isinstance(statement, ast.ImportFrom) and statement.module in parts:
                 continue
             if isinstance(statement, ast.Import | ast.ImportFrom) and ast.unparse(statement) in imports:
                 continue
@@ -66,9 +81,90 @@ def _join(trees: dict[str, ast.Module], parts: list[str], asked: frozenset[str])
             known |= set(defines(statement))
             imports.add(ast.unparse(statement))
             body.append(statement)
-        trees[part] = ast.parse(
-            f"import sys\nimport {into}\nsys.modules[{part!r}] = {into}\nfrom {into} import {', '.join(own)}"
-        )
+        register = f"sys.modules[{part!r}] = sys.modules[{into!r}]"
+        trees[part] = ast.parse(f"import sys\nimport {into}\n{register}\nfrom {into} import {', '.join(own)}")
+        body += ast.parse(("" if "import sys" in imports else "import sys\n") + register).body
+        imports.add("import sys")
+
+
+def _merge(trees: Mapping[str, ast.Module], tree: ast.Module, values: frozenset[str]) -> list[ast.FunctionDef]:
+    """Classes that are nothing but called become functions, and the first one that is more has what they had.
+
+    Gives the functions.
+    """
+    calls = {id(node.func) for each in trees.values() for node in ast.walk(each) if isinstance(node, ast.Call)}
+    kept = set(values)
+    for each in trees.values():
+        for node in ast.walk(each):
+            if isinstance(node, ast.Name | ast.Attribute) and id(node) not in calls:
+                kept.add(node.id if isinstance(node, ast.Name) else node.attr)
+    classes = [statement for statement in tree.body if isinstance(statement, ast.ClassDef)]
+    into = next((owner for owner in classes if owner.name in kept), None)
+    made: list[ast.FunctionDef] = []
+    if into is None:
+        return made
+    known = {name for statement in into.body for name in defines(statement)}
+    for owner in classes:
+        own = [name for statement in owner.body for name in defines(statement) if name != "__init__"]
+        if owner.name not in kept and _plain(owner) and not known & set(own):
+            known |= set(own)
+            into.body += [part for part in owner.body if getattr(part, "name", "") != "__init__"]
+            made.append(constructor(owner, f"object.__new__({into.name})"))
+            tree.body[tree.body.index(owner)] = made[-1]
+    tree.body.remove(into)  # an object of a class that was merged may be made at once
+    tree.body.insert(next(i for i, s in enumerate(tree.body) if isinstance(s, ast.FunctionDef)), into)
+    return made
+
+
+def _lend(trees: Mapping[str, ast.Module], parts: list[str], functions: list[ast.FunctionDef]) -> None:
+    """What makes the objects of a board is asked once, at the start: it moves to LENT, if nobody asks otherwise."""
+    joined = parts[0]
+    tree, lent = trees[joined], trees[LENT]
+    for function in functions:
+        nodes = [node for name, each in trees.items() if name not in parts[1:] for node in ast.walk(each)]
+        if any(isinstance(node, ast.Name) and node.id == function.name for node in nodes):
+            continue
+        if any(isinstance(n, ast.ImportFrom) and function.name in [a.name for a in n.names] for n in nodes):
+            continue
+        tree.body.remove(function)
+        used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+        imports = {ast.unparse(statement) for statement in lent.body}
+        for statement in tree.body:
+            names = used & set(defines(statement))
+            if isinstance(statement, ast.Import) and used & {alias.name for alias in statement.names}:
+                needed = ast.unparse(statement)
+            elif names:
+                needed = f"from {joined} import {', '.join(sorted(names))}"
+            else:
+                continue
+            if needed not in imports:
+                imports.add(needed)
+                lent.body.insert(0, ast.parse(needed).body[0])
+        lent.body.append(function)
+
+
+def _plain(owner: ast.ClassDef) -> bool:
+    """True if its methods could be those of any class."""
+    if owner.bases or owner.decorator_list:
+        return False
+    begin = [part for part in owner.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+    if len(begin) != 1 or any(isinstance(node, ast.Return) for node in ast.walk(begin[0])):
+        return False
+    for part in owner.body:
+        if isinstance(part, ast.FunctionDef):
+            constant = all(isinstance(value, ast.Constant) for value in part.args.defaults)
+            if part.decorator_list or not (constant or part is begin[0]):
+                return False
+        elif not isinstance(part, ast.Assign) or not isinstance(part.value, ast.Constant):
+            return False
+    return True
+
+
+def _spare(trees: Mapping[str, ast.Module], asked: frozenset[str]) -> Callable[[str], str]:
+    """Gives names that the interpreter holds and nobody uses, as long as there are any."""
+    known = {name for tree in trees.values() for node in ast.walk(tree) for name in _names(node)}
+    free = iter([name for name in HELD if name not in known | asked])
+    return lambda otherwise: next(free, otherwise)
 
 
 def _fold(trees: Mapping[str, ast.Module], tree: ast.Module, asked: frozenset[str]) -> None:

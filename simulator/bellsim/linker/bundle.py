@@ -40,7 +40,8 @@ def bundles(program: Program) -> dict[Item, Place]:
     for item, homes in program.home.items():
         function = _function(program, item)
         if len(homes) == 1 and item not in spoiled and function is not None and _plain(function):
-            size = sum(_room(function) > limit for limit in SIZES)
+            # What is lent is there for a moment: fewer names count for more than a smaller call.
+            size = sum(_room(function) > limit for limit in SIZES) if ENTRY in homes else 0
             if any(isinstance(node, SCOPES) for node in ast.walk(function) if node is not function):
                 size = WITH_SCOPES
             key = (next(iter(homes)), len(function.args.args), size)

@@ -1,7 +1,8 @@
 """Constants: a text or a tuple of constants costs an object for each place where it stands, and these lie in the heap.
 
 - What is said (a line of the log, why something is refused) is cut out of one long run of bytes when it is said. The
-  bytes stay in flash, as each text would; but each text would have an object, always.
+  bytes stay in flash, as each text would; but each text would have an object, always. So is a word that is only there
+  when something went wrong, or in a module that is lent: it would have its place among the names for ever.
 - What stands in several places becomes one object with a name.
 - The fields of a namedtuple are one text, and a value is compared with one constant after the other.
 """
@@ -17,17 +18,23 @@ from bellsim.linker.tree import FUNCTIONS, called
 
 SAID_MIN = 4  # fewer texts are not worth a run of bytes
 COMPARED_MAX = 6
+CODING = "utf-8"
 _WORD = re.compile(r"\w+")
 # Of these a part that is a constant has to be itself: it is a key, or compared with, or an object in any case.
 _ITSELF = (ast.Compare, ast.Subscript, ast.Dict)
 
 
-def thrifty(body: list[ast.stmt], name: Callable[[str], str]) -> list[ast.stmt]:
-    """The statements of a file, changed: their constants in fewer objects. name: gives a new global name."""
+def thrifty(
+    body: list[ast.stmt], name: Callable[[str], str], known: frozenset[str] = frozenset(), lent: bool = False
+) -> list[ast.stmt]:
+    """The statements of a file, changed: their constants in fewer objects. name: gives a new global name.
+
+    known: names that are there in any case. lent: the file is there for a moment.
+    """
     body = [_Compared().visit(statement) for statement in body]
     first = []
     if sum(isinstance(node, ast.Constant | ast.JoinedStr) for node in _spoken(body)) >= SAID_MIN:
-        said = _Said(name("said"))
+        said = _Said(name("said"), lent, _passing(body, lent) - known)
         body = [said.visit(statement) for statement in body]
         first.append(said.statement())
     several = _several(body)
@@ -41,25 +48,33 @@ def _assigned(name: str, value: ast.expr) -> ast.stmt:
     return ast.Assign([ast.Name(name, ast.Store())], value)
 
 
+def can_be_compared(node: ast.Compare) -> bool:
+    """True for `value in …` if the value can be read once for each part of a tuple."""
+    value = node.left
+    plain = isinstance(value, ast.Name | ast.Attribute | ast.Subscript) and len(node.ops) == 1
+    return (
+        plain
+        and isinstance(node.ops[0], ast.In | ast.NotIn)
+        and not any(isinstance(n, ast.Call) for n in ast.walk(value))
+    )
+
+
 class _Compared(ast.NodeTransformer):
     """x in (1, 2) -> x == 1 or x == 2; and the fields of a namedtuple as one text."""
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         self.generic_visit(node)
         op, other = node.ops[0], node.comparators[0]
-        asked = isinstance(node.left, ast.Name | ast.Attribute | ast.Subscript)
-        asked = asked and not any(isinstance(part, ast.Call) for part in ast.walk(node.left))
         if (
-            not asked
-            or not isinstance(op, ast.In | ast.NotIn)
+            not can_be_compared(node)
             or not isinstance(other, ast.Tuple)
-            or not 1 < len(other.elts) <= COMPARED_MAX
+            or not 0 < len(other.elts) <= COMPARED_MAX
             or not all(isinstance(part, ast.Constant) for part in other.elts)
         ):
             return node
         each: ast.cmpop = ast.Eq() if isinstance(op, ast.In) else ast.NotEq()
         parts: list[ast.expr] = [ast.Compare(copy.deepcopy(node.left), [each], [part]) for part in other.elts]
-        return ast.BoolOp(ast.Or() if isinstance(op, ast.In) else ast.And(), parts)
+        return ast.BoolOp(ast.Or() if isinstance(op, ast.In) else ast.And(), parts) if len(parts) > 1 else parts[0]
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
@@ -73,9 +88,13 @@ class _Compared(ast.NodeTransformer):
 class _Said(ast.NodeTransformer):
     """A text in a function -> str(SAID[12:34], "utf-8")."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, lent: bool, words: frozenset[str] = frozenset()) -> None:
+        """words: what is cut though it could be a name, where it is rare; all of a file that is lent is."""
         self.name = name
         self.run = b""
+        self.words = words
+        self.met: list[str] = []  # words that could be cut
+        self.rare = lent
 
     def statement(self) -> ast.stmt:
         """The run of bytes; after all have been visited."""
@@ -83,7 +102,16 @@ class _Said(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> Any:
         outside = isinstance(node, ast.stmt) and not isinstance(node, (*FUNCTIONS, ast.ClassDef)) and not self.inside
-        return node if outside else super().visit(node)
+        if outside and isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            call = node.value  # the fields of a namedtuple are read once
+            if called(call) == "namedtuple" and _is_said(call.args[1]):
+                call.args[1] = self.visit_Constant(call.args[1])  # type: ignore[arg-type]
+        if outside:
+            return node
+        outer, self.rare = self.rare, self.rare or isinstance(node, ast.Raise | ast.ExceptHandler)
+        found = super().visit(node)
+        self.rare = outer
+        return found
 
     inside = False
 
@@ -112,7 +140,12 @@ class _Said(ast.NodeTransformer):
         return node
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        return self._cut(node.value) if _is_said(node) and isinstance(node.value, str) else node
+        if not isinstance(node.value, str):
+            return node
+        if self.rare and _WORD.fullmatch(node.value):
+            self.met.append(node.value)
+            return self._cut(node.value) if node.value in self.words else node
+        return self._cut(node.value) if _is_said(node) else node
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
         values = []
@@ -132,7 +165,7 @@ class _Said(ast.NodeTransformer):
         at = self.run.index(data)
         place = ast.Slice(ast.Constant(at), ast.Constant(at + len(data)))
         cut = ast.Subscript(ast.Name(self.name, ast.Load()), place, ast.Load())
-        return ast.Call(ast.Name("str", ast.Load()), [cut, ast.Constant("utf-8")], [])
+        return ast.Call(ast.Name("str", ast.Load()), [cut, ast.Constant(CODING)], [])
 
 
 def _is_said(node: ast.expr) -> bool:
@@ -142,8 +175,33 @@ def _is_said(node: ast.expr) -> bool:
         isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and len(node.value) > 1
+        and node.value != CODING  # said in each cut
         and not _WORD.fullmatch(node.value)
     )
+
+
+def _passing(body: list[ast.stmt], lent: bool) -> frozenset[str]:
+    """The words that stand nowhere but where they could be cut."""
+    said = _Said("", lent)
+    for statement in copy.deepcopy(body):
+        said.visit(statement)
+    nodes = [node for statement in body for node in ast.walk(statement)]
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    names = named(body)
+    return frozenset(word for word in said.met if said.met.count(word) == texts.count(word) and word not in names)
+
+
+def named(body: list[ast.stmt]) -> frozenset[str]:
+    """The names of a file: what is called so, and fields of a namedtuple."""
+    found: set[str] = set()
+    for node in (node for statement in body for node in ast.walk(statement)):
+        if not isinstance(node, ast.Constant):
+            found |= {value for _, value in ast.iter_fields(node) if isinstance(value, str)}
+        if isinstance(node, ast.Call) and called(node) == "namedtuple":
+            found |= {
+                word for part in ast.walk(node) if isinstance(part, ast.Constant) for word in str(part.value).split()
+            }
+    return frozenset(found)
 
 
 def _format(node: ast.JoinedStr) -> str | None:

@@ -8,6 +8,8 @@ from bellsim.linker.tree import assignments, defines, local_names, without_text
 
 # What only CPython has, as modules ask for it that may not ask where they run.
 CPYTHON_HAS = ("hasattr(json, 'JSONDecoder')", "hasattr(str, 'casefold')")
+# What is called otherwise in the image; nothing else gets that name.
+REPLACED = frozenset({"sleep"})
 INTERN_CHARS_MAX = 10  # a longer text costs an object for each place where it stands
 
 
@@ -35,6 +37,12 @@ def fold_constants(modules: Mapping[str, Module]) -> None:
         module.body = [s for s in module.body if not _known(s, known[module.name])]
 
 
+def of_micropython(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements without what only CPython does, without annotations and docstrings."""
+    fold = _Fold({})
+    return _flat([fold.visit(statement) for statement in without_text(body)])
+
+
 class _Fold(ast.NodeTransformer):
     """What is known before the start: it is MicroPython, and constants are what they are."""
 
@@ -54,6 +62,10 @@ class _Fold(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
+        if ast.unparse(node.func) == "asyncio.sleep" and len(node.args) == 1:
+            wait_ms = _milliseconds(node.args[0])
+            if wait_ms is not None:
+                return ast.parse(f"asyncio.sleep_ms({ast.unparse(wait_ms)})", mode="eval").body
         return ast.copy_location(ast.Constant(False), node) if ast.unparse(node) in CPYTHON_HAS else node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
@@ -67,6 +79,13 @@ class _Fold(ast.NodeTransformer):
         return (
             node if value is None or not isinstance(value[0], int) else ast.copy_location(ast.Constant(value[0]), node)
         )
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        self.generic_visit(node)
+        first = node.values[0]
+        if isinstance(node.op, ast.And) and isinstance(first, ast.Constant) and first.value is False:
+            return first
+        return node
 
     def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt]:
         self.generic_visit(node)
@@ -126,6 +145,16 @@ def _value(node: ast.expr) -> tuple[object] | None:
     return None
 
 
+def _milliseconds(seconds: ast.expr) -> ast.expr | None:
+    """An expression of whole milliseconds, where that is known: a number of seconds would be an object."""
+    if isinstance(seconds, ast.Constant) and isinstance(seconds.value, int | float):
+        return ast.Constant(int(seconds.value * 1000))
+    match seconds:
+        case ast.BinOp(left, ast.Div(), ast.Constant(1000)):
+            return left
+    return None
+
+
 class _Through(ast.NodeTransformer):
     """alias.CONSTANT -> its value."""
 
@@ -167,7 +196,7 @@ def _flat(statements: list[object]) -> list[ast.stmt]:
 def _cheap(value: object) -> bool:
     if isinstance(value, str):
         return len(value) <= INTERN_CHARS_MAX
-    return value is None or isinstance(value, int)
+    return value is None or isinstance(value, int | float)
 
 
 def _assigned_once(module: Module, name: str) -> bool:

@@ -50,7 +50,7 @@ def merged(
             if method.name != "__init__" and (method.name in asked or method.name.startswith("__")):
                 module.defs[f"{owner.name}.{method.name}"] = [method]
                 yield f"{module.name}:{owner.name}.{method.name}"
-        function = _constructor(owner)
+        function = constructor(owner, f"{PLAIN}()")
         module.body[module.body.index(owner)] = function
         module.defs[owner.name] = [function]
 
@@ -71,9 +71,10 @@ def _methods(owner: ast.ClassDef, asked: set[str]) -> list[str] | None:
     return [name for name in found if name in asked or name.startswith("__")]
 
 
-def _constructor(owner: ast.ClassDef) -> ast.FunctionDef:
+def constructor(owner: ast.ClassDef, made: str) -> ast.FunctionDef:
+    """What stands for the class where it is called; made: an object without a member, as an expression."""
     begin = next(method for method in owner.body if isinstance(method, ast.FunctionDef) and method.name == "__init__")
     this = begin.args.args.pop(0).arg
-    made = ast.parse(f"{this} = {PLAIN}()\nreturn {this}").body
-    function = ast.FunctionDef(owner.name, begin.args, [made[0], *begin.body, made[1]], [], None, None)
+    first, last = ast.parse(f"{this} = {made}\nreturn {this}").body
+    function = ast.FunctionDef(owner.name, begin.args, [first, *begin.body, last], [], None, None)
     return ast.fix_missing_locations(function)

@@ -4,6 +4,7 @@ import ast
 import builtins
 
 from bellsim.linker.bundle import bundles
+from bellsim.linker.fold import REPLACED
 from bellsim.linker.program import Program
 from bellsim.linker.source import ENTRY, LOANS, PROGRAM, Item, Module, field_texts, of_module
 from bellsim.linker.tree import defines
@@ -100,7 +101,7 @@ class Names:
         defined: set[str] = set()
         texts: set[str] = set()
         asked: set[str] = set()
-        foreign: set[str] = set(BOARD)
+        foreign: set[str] = {*BOARD, *REPLACED}
         keywords: set[str] = set()
         unknown: set[str] = set()
         for module in program.modules.values():

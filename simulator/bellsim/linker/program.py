@@ -4,10 +4,12 @@ import ast
 from collections.abc import Iterator
 
 from bellsim.linker.fold import fold_constants
+from bellsim.linker.forward import forward
 from bellsim.linker.loops import unroll
 from bellsim.linker.merge import merged
 from bellsim.linker.methods import only_called, tell_apart
 from bellsim.linker.source import ENTRY, LOAN_CALLS, LOANS, PROGRAM, Item, LinkError, Module, index, of_module, prepare
+from bellsim.linker.spell import spell_out
 from bellsim.linker.tree import FUNCTIONS, called
 
 
@@ -24,6 +26,8 @@ class Program:
         for module in modules.values():
             prepare(module, modules)
         fold_constants(modules)
+        spell_out(modules)
+        forward(modules)
         for module in modules.values():
             module.body = unroll(module.body)
             index(module)

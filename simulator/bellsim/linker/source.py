@@ -115,3 +115,24 @@ def field_texts(statements: list[ast.stmt], module: Module) -> set[int]:
         if isinstance(statement, ast.Assign | ast.AugAssign) and set(defines(statement)) & tuples:
             found |= {id(inner) for inner in ast.walk(statement.value) if isinstance(inner, ast.Constant)}
     return found
+
+
+def meant(modules: Mapping[str, Module], module: Module, node: ast.AST) -> Item | None:
+    """What of which module a name, or an attribute of a module, stands for."""
+    if isinstance(node, ast.Name):
+        place = (module.name, node.id)
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        source, inner = module.aliases.get(node.value.id, ("", None))
+        if not source or inner is not None:
+            return None
+        place = (source, node.attr)
+    else:
+        return None
+    while True:
+        own = any(place[1] in defines(statement) for statement in modules[place[0]].body)
+        if own or place[1] not in modules[place[0]].aliases:
+            return place
+        source, name = modules[place[0]].aliases[place[1]]
+        if name is None:
+            return None
+        place = (source, name)

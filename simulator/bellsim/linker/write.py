@@ -81,9 +81,12 @@ def _linked(program: Program, held: tuple[str, ...]) -> Linked:
     _order(program, ENTRY, order)
     for module in program.modules:
         _order(program, module, order)
+    known = frozenset(held)
     for file in program.files:  # what is borrowed lies at the top: a shorter name, and no package that keeps it
         path = file.replace(".", "/") if file == ENTRY else file.split(".")[1]
-        files[path + ".py"] = text = _file(program, file, order, names)
+        files[path + ".py"] = text = _file(program, file, order, names, known)
+        if file == ENTRY:  # the first
+            known |= frozenset(re.findall(r"\w+", text))
         meant |= _lines(text, path.rpartition("/")[2], names.members_of(file))
     return Linked(files, meant)
 
@@ -107,7 +110,7 @@ def _order(program: Program, module: str, found: list[str], trail: tuple[str, ..
     found.append(module)
 
 
-def _file(program: Program, file: str, order: list[str], names: Names) -> str:
+def _file(program: Program, file: str, order: list[str], names: Names, known: frozenset[str]) -> str:
     imports: dict[str, str] = {}
     body: list[ast.stmt] = []
     parts: dict[str, dict[int, ast.FunctionDef]] = {}  # bundle: number: what is in it
@@ -153,6 +156,6 @@ def _file(program: Program, file: str, order: list[str], names: Names) -> str:
         body.remove(plain)
         plain.body = methods or plain.body
         bundles.insert(0, plain)  # before anything is made of it
-    body = thrifty([*bundles, *body], lambda otherwise: names.new(otherwise, file))
+    body = thrifty([*bundles, *body], lambda otherwise: names.new(otherwise, file), known, file != ENTRY)
     tree = ast.fix_missing_locations(ast.Module(body, []))
     return "\n".join(lines) + "\n" + ast.unparse(tree) + "\n"
