@@ -48,13 +48,14 @@ def missing() -> str | None:
 class Server:
     """One server in a folder of its own. `start`, then `database` for each use, then `stop`."""
 
-    def __init__(self, durable: bool = True) -> None:
-        """durable False: without fsync, for tests that are about something else. Raises AnsimbellError."""
+    def __init__(self, durable: bool = True, data: Path | None = None) -> None:
+        """durable False: without fsync, for tests that are about something else. data: a folder for the cluster that
+        does not exist yet, where the server's user may make it. Raises AnsimbellError."""
         if (text := missing()) is not None:
             raise AnsimbellError(text)
         # A Unix socket's path may have 107 bytes, so the folder is near the root of the file system.
         self.folder = Path(tempfile.mkdtemp(prefix="bellpg-"))
-        self._data = self.folder / "data"
+        self._data = self.folder / "data" if data is None else data
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
         self._user: int | None = None
@@ -104,6 +105,11 @@ class Server:
                     raise AnsimbellError(f"PostgreSQL does not start: {error}") from None
                 time.sleep(0.05)
 
+    def give(self, folder: Path) -> None:
+        """Let the server's user write there. Call it before `start`."""
+        if self._user is not None and self._group is not None:
+            os.chown(folder, self._user, self._group)
+
     def database(self, name: str) -> str:
         """A new empty database; its URL."""
         create = f'CREATE DATABASE "{name}" TEMPLATE template0 ENCODING UTF8'
@@ -113,6 +119,20 @@ class Server:
     def freeze(self, frozen: bool = True) -> None:
         """Stop every process of the server in the middle of what it does, or let it go on."""
         self._signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+
+    def terminate(self, database: str) -> int:
+        """End the server's side of every connection to this database; how many. Raises AnsimbellError."""
+        said = self._run(
+            *("psql", "-h", str(self.folder), "-U", USER, "-d", "template1", "-A", "-t", "-c"),
+            "SELECT COUNT(*) FROM (SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity "
+            f"WHERE datname = '{database}' AND pid <> pg_backend_pid()) AS all_of_them WHERE ended",
+        )
+        return int(said)
+
+    @property
+    def running(self) -> bool:
+        """True while its first process lives."""
+        return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
         """As a power cut would, without the machine: every process at once."""
@@ -158,7 +178,7 @@ class Server:
                 with contextlib.suppress(psutil.Error):
                     process.send_signal(number)
 
-    def _run(self, name: str, *arguments: str) -> None:
+    def _run(self, name: str, *arguments: str) -> str:
         path = program(name)
         if path is None:
             raise AnsimbellError(f"{name} is not here: `apt-get install postgresql` brings it")
@@ -178,6 +198,7 @@ class Server:
             raise AnsimbellError(f"{path}: {error}") from None
         if done.returncode != 0:
             raise AnsimbellError(f"{name}: {(done.stderr or done.stdout).strip()[-400:]}")
+        return done.stdout
 
 
 async def store_url(stack: contextlib.AsyncExitStack, store: str, say: Callable[[str], None]) -> str:
