@@ -151,6 +151,9 @@ class Bell:
 
     async def stop(self) -> None:
         """End the bell in an orderly way, if it can, within STOP_DEADLINE_S; then as `power_cut`."""
+        if self._minder is not None:
+            self._minder.cancel()
+            self._minder = None
         if self.process is not None and self.powered:
             with contextlib.suppress(ConnectionError, TimeoutError):
                 self._plug.send({"quit": True})

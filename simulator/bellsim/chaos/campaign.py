@@ -10,6 +10,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bellsim import postgresql
@@ -42,10 +43,14 @@ async def measure(
     parts = []
     for one, other in chosen:
         name = f"{one}, {other}"
-        part = await _combination(one, other, seed, length_s, lambda text, name=name: say(f"{name}: {text}"), keep)
+        part = await _combination(one, other, seed, length_s, partial(_with, say, f"{name}: "), keep)
         say(f"{name}: {part['presses']} presses, lost {part['lost']}, lies {part['lies']}, leaks {part['test_leaks']}")
         parts.append(part)
     return _together(parts, minutes, seed, time.monotonic() - began_s)
+
+
+def _with(say: Callable[[str], None], prefix: str, text: str) -> None:
+    say(prefix + text)
 
 
 def _choose(named: str, every: tuple[str, ...], what: str) -> tuple[str, ...]:

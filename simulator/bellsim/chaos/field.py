@@ -1,4 +1,4 @@
-"""One combination of broker and store, made and ready to be broken: gateways, bells, targets, a person, and who looks."""
+"""One combination of broker and store, ready to be broken: gateways, bells, targets, a person, and who looks."""
 
 import asyncio
 import contextlib

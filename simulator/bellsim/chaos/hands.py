@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from bellgate.broker.embedded import shelter
 from bellgate.errors import AnsimbellError
 from bellsim.chaos.bells import ChaosBell
 from bellsim.chaos.disk import Disk
@@ -57,6 +58,7 @@ class Hands:
         self._parts, self._bells, self._watch, self._reader = parts, bells, watch, reader
         self._disk, self._server, self._walls = disk, server, walls = ground.disk, ground.server, ground.walls
         self._dispatchers, self._seen = dispatchers, seen
+        self._sheltered = shelter(parts.config.parent).name  # its folder in memory, while the disk takes nothing
         self.kinds: dict[str, Callable[[Fault], Awaitable[str]]] = {
             "gateway_kill": self._gateway_kill,
             "gateway_freeze": self._gateway_freeze,
@@ -254,11 +256,11 @@ class Hands:
 
     def _nats(self) -> list[psutil.Process]:
         """The embedded broker, whoever has started it: a killed gateway leaves it to the next."""
-        folder = str(self._parts.config.parent)
+        folders = (str(self._parts.config.parent), self._sheltered)
         found = []
         for process in psutil.process_iter(["name", "cmdline"]):
             words = process.info["cmdline"] or []
-            if process.info["name"] == "nats-server" and any(folder in word for word in words):
+            if process.info["name"] == "nats-server" and any(folder in word for word in words for folder in folders):
                 found.append(process)
         return found
 
