@@ -48,14 +48,13 @@ def missing() -> str | None:
 class Server:
     """One server in a folder of its own. `start`, then `database` for each use, then `stop`."""
 
-    def __init__(self, durable: bool = True, data: Path | None = None) -> None:
-        """durable False: without fsync, for tests that are about something else. data: a folder for the cluster that
-        does not exist yet, where the server's user may make it. Raises AnsimbellError."""
+    def __init__(self, durable: bool = True) -> None:
+        """durable False: without fsync, for tests that are about something else. Raises AnsimbellError."""
         if (text := missing()) is not None:
             raise AnsimbellError(text)
         # A Unix socket's path may have 107 bytes, so the folder is near the root of the file system.
         self.folder = Path(tempfile.mkdtemp(prefix="bellpg-"))
-        self._data = self.folder / "data" if data is None else data
+        self._data = self.folder / "data"
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
         self._user: int | None = None
@@ -105,10 +104,11 @@ class Server:
                     raise AnsimbellError(f"PostgreSQL does not start: {error}") from None
                 time.sleep(0.05)
 
-    def give(self, folder: Path) -> None:
-        """Let the server's user write there. Call it before `start`."""
+    def live_in(self, folder: Path) -> None:
+        """Keep the data in this folder, which its user gets. Call it before the first `start`."""
         if self._user is not None and self._group is not None:
             os.chown(folder, self._user, self._group)
+        self._data = folder / "data"
 
     def database(self, name: str) -> str:
         """A new empty database; its URL."""

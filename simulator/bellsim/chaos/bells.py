@@ -26,6 +26,7 @@ from bellsim.chaos.verdict import RANK
 from bellsim.fleet import QUIET
 from bellsim.network import Proxy
 from bellsim.runtime import MICROPYTHON, SimulatorError, find_runtime, link_packages
+from bellsim.world.checker import READ_S
 
 CODE = "import quiet, probe; probe.tell_events(); " + BOOT_CODE
 TEST_MODE_MS = 15 * 60 * 1000  # the firmware's longest
@@ -139,7 +140,12 @@ class ChaosBell:
         if change.rung == OFF:
             self._off()
         elif change.rung in RANK:
-            self._claimed(Claim("lamp", self.newest or (self.bell_id, "", 0), change.rung, time.time()))
+            asyncio.get_running_loop().call_later(READ_S, self._read_lamp, change, self.newest, time.time())
+
+    def _read_lamp(self, change: Change, newest: Key | None, at_s: float) -> None:
+        """As a person does it: what stood there for a moment only, nobody has read."""
+        if self.bell.changes[-1] == change and self.newest == newest:
+            self._claimed(Claim("lamp", newest or (self.bell_id, "", 0), change.rung, at_s))
 
     def _on_uart(self, data: bytes) -> None:
         if b"  boot " in data:

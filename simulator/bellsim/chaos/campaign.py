@@ -6,10 +6,12 @@ One combination of broker and store after the other, each an installation of its
 
 import asyncio
 import contextlib
+import json
 import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -28,6 +30,7 @@ from bellsim.runtime import SimulatorError
 PRESS_EVERY_S = 0.4
 BOTH = "both"
 SAY_EVERY_S = 5.0
+SEEN_FILE = "seen.json"  # in a folder that is kept: everything that the verdict was made of
 
 
 async def measure(
@@ -95,11 +98,16 @@ async def _combination(
         for one in it.bells:  # one after the other: each compiles its own firmware
             await one.power_on()
         await bells_module.linked(it.bells, LINKED_S)
+        if it.disk is not None:
+            await asyncio.to_thread(it.disk.sync)
         await _play(it, f"{seed} {broker} {store}", length_s, say, tasks)
         say("no more faults: everything must come to rest")
-        await settle(it, tasks)
+        await settle(it, tasks, say)
         await asyncio.sleep(ONE_MORE_S)
-        return {"broker": broker_name(broker), "store": store, **await figures(it), "left_out": left_out}
+        shown = await figures(it)
+        if keep:
+            (it.parts.root / SEEN_FILE).write_text(json.dumps(asdict(it.seen), default=sorted), encoding="utf-8")
+        return {"broker": broker_name(broker), "store": store, **shown, "left_out": left_out}
 
 
 async def _play(

@@ -17,7 +17,7 @@ from bellsim.chaos import installation
 from bellsim.chaos import wall as wall_module
 from bellsim.chaos.bells import ChaosBell
 from bellsim.chaos.disk import Disk
-from bellsim.chaos.hands import Ground, Hands
+from bellsim.chaos.hands import DATABASE, Ground, Hands
 from bellsim.chaos.installation import Installation, webhook
 from bellsim.chaos.people import Person
 from bellsim.chaos.reader import Reader
@@ -45,6 +45,7 @@ class Field:
     person: Person
     hands: Hands
     seen: Seen
+    disk: Disk | None
     bitten: Counter[str] = field(default_factory=Counter)
     unfelt: Counter[str] = field(default_factory=Counter)
     evidence: dict[str, str] = field(default_factory=dict)
@@ -63,12 +64,19 @@ async def make(
     say("making a scratch installation")
     root = scratch_folder(stack, keep, say)
     gateways = 2 if store == "postgresql" else 1
-    disk = _disk(stack, root, store, left_out)
-    if disk is not None:
-        await asyncio.to_thread(disk.make)
     server, url = None, "sqlite:///ansimbell.db"
     if store == "postgresql":
-        server, url = await _server(stack, disk)
+        server = postgresql.Server()
+        stack.push_async_callback(asyncio.to_thread, server.remove)
+    disk = _disk(stack, root / "disk.img", root / "gateway-1" if server is None else server.folder / "disk", left_out)
+    if disk is not None:
+        await asyncio.to_thread(disk.make)
+    if server is not None:
+        if disk is not None:
+            server.live_in(disk.path)
+        stack.push_async_callback(asyncio.to_thread, server.stop)
+        await asyncio.to_thread(server.start)
+        url = await asyncio.to_thread(server.database, DATABASE)
     receivers = {POLICE: Receiver(), INSTALLER: Receiver()}
     for receiver in receivers.values():
         await receiver.start()
@@ -99,26 +107,17 @@ async def make(
     watch = Watch([int(one.rpartition(":")[2]) for one in parts.urls])
     person = Person(dispatchers, seen.acts, random.Random(f"{seed} person"))
     hands = Hands(parts, Ground(disk, server, walls), bells, watch, reader, dispatchers, seen)
-    return Field(parts, bells, receivers, reader, watch, person, hands, seen)
+    return Field(parts, bells, receivers, reader, watch, person, hands, seen, disk)
 
 
-def _disk(stack: contextlib.AsyncExitStack, root: Path, store: str, left_out: dict[str, str]) -> Disk | None:
+def _disk(stack: contextlib.AsyncExitStack, image: Path, place: Path, left_out: dict[str, str]) -> Disk | None:
     """Where the database will lie."""
     if (text := disk_module.missing()) is not None:
         left_out |= dict.fromkeys(("disk_full", "disk_read_only"), text)
         return None
-    disk = Disk(root / "disk.img", root / ("gateway-1" if store == "sqlite" else "database"))
+    disk = Disk(image, place)
     stack.push_async_callback(asyncio.to_thread, disk.remove)
     return disk
-
-
-async def _server(stack: contextlib.AsyncExitStack, disk: Disk | None) -> tuple[postgresql.Server, str]:
-    server = postgresql.Server(data=None if disk is None else disk.path / "data")
-    stack.push_async_callback(asyncio.to_thread, server.remove)
-    if disk is not None:
-        await asyncio.to_thread(server.give, disk.path)
-    await asyncio.to_thread(server.start)
-    return server, await asyncio.to_thread(server.database, "ansimbell")
 
 
 async def until(happened: Callable[[], bool], deadline_s: float, why: str, tasks: list[asyncio.Task[None]]) -> None:

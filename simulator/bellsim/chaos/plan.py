@@ -31,7 +31,6 @@ ROADS: dict[str, tuple[float, float]] = {
     "net_partition": (4.0, 14.0),
 }
 KINDS = (*SHARED, *ROADS)
-ONLY_POSTGRESQL = ("database_terminate", "database_kill", "database_freeze")
 
 PAUSE_S = (2.0, 5.0)  # after a fault of what is shared: whatever it did has to show, and to end
 ROAD_EVERY_S = (1.0, 3.5)

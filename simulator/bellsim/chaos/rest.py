@@ -18,15 +18,20 @@ from bellsim.orphans import orphans
 from bellsim.runtime import SimulatorError
 
 READY_S, LINKED_S, SETTLE_S = 60.0, 60.0, 120.0
+WORDS = 40  # lines of a bell that does not come to rest
 ONE_MORE_S = 1.0  # whatever comes twice has come by then
 
 
-async def settle(it: Field, tasks: list[asyncio.Task[None]]) -> None:
+async def settle(it: Field, tasks: list[asyncio.Task[None]], say: Callable[[str], None]) -> None:
     """Everybody is well, every event has its receipt, every incident its end, every message its receiver."""
     await until(lambda: not it.watch.ill(), READY_S, f"a gateway is not well again: {it.watch.ill()}", tasks)
     with contextlib.suppress(SimulatorError):  # then the figures say what is missing
         await bells_module.linked(it.bells, LINKED_S)
+    with contextlib.suppress(SimulatorError):
         await until(lambda: not any(one.waiting for one in it.bells), SETTLE_S, "", tasks)
+    for one in it.bells:
+        if one.waiting:
+            say(f"{one.bell_id} still waits for {len(one.waiting)} receipts; it says:\n{one.bell.last_words(WORDS)}")
     it.seen.orphans += await asyncio.to_thread(_orphans, it)
     it.person.leaving = True
     end_s = time.monotonic() + SETTLE_S
@@ -55,8 +60,12 @@ def _orphans(it: Field) -> list[str]:
 
 
 def _undelivered(it: Field) -> int:
-    sql = "SELECT COUNT(*) AS count FROM delivery WHERE state IN ('pending', 'sending', 'failed')"
-    return int(_ask(it, lambda tx: tx.one(sql)["count"]))
+    return sum(_deliveries(it).get(state, 0) for state in ("pending", "sending", "failed"))
+
+
+def _deliveries(it: Field) -> dict[str, int]:
+    rows = _ask(it, lambda tx: tx.all("SELECT state, COUNT(*) AS count FROM delivery GROUP BY state"))
+    return {row["state"]: row["count"] for row in rows}
 
 
 async def figures(it: Field) -> dict[str, Any]:
@@ -80,6 +89,7 @@ async def figures(it: Field) -> dict[str, Any]:
         "faults": dict(it.bitten),
         "unfelt": dict(it.unfelt),
         "evidence": it.evidence,
+        "deliveries": await asyncio.to_thread(_deliveries, it),
         "latest_look_s": round(it.reader.latest_s, 2),
         "unsigned": sum(receiver.unsigned for receiver in it.receivers.values()),
         "gateway_starts": sum(victim.starts for victim in it.parts.victims),
