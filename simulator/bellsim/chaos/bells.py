@@ -35,7 +35,7 @@ REST_S = 0.8  # of a finger: the bell has to see the button open
 NOTICE_S = 2.5  # from the edge until the journal has the press, on a busy host
 SETTLED_S = 1.0  # after the program's first word its button works
 WAITING_MAX = 20  # a bell keeps 32 events
-REBORN_S = 15.0
+WORDS = 60  # lines
 
 
 class ChaosBell:
@@ -49,6 +49,7 @@ class ChaosBell:
         self.receipts = 0
         self.starts = 0
         self.links_lost = 0
+        self.stuck: list[str] = []  # what it said when its watchdog was about to bite
         self._seen, self._claimed = seen, claimed
         self._known: set[Key] = set()
         self._fingers: list[Press] = []  # without an event yet
@@ -154,6 +155,8 @@ class ChaosBell:
             self.starts += 1
             if self.tester:
                 asyncio.get_running_loop().call_later(SETTLED_S / 2, self.test_mode)
+        if b" is stuck" in data:
+            self.stuck.append(self.bell.last_words(WORDS))
         if self._linked and not self.bell.linked:
             self.links_lost += 1
         self._linked = self.bell.linked

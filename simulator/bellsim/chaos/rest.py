@@ -93,5 +93,6 @@ async def figures(it: Field) -> dict[str, Any]:
         "latest_look_s": round(it.reader.latest_s, 2),
         "unsigned": sum(receiver.unsigned for receiver in it.receivers.values()),
         "gateway_starts": sum(victim.starts for victim in it.parts.victims),
+        "stuck": [words for one in it.bells for words in one.stuck],
         "bell_starts": sum(one.starts for one in it.bells),
     }
