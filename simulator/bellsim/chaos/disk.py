@@ -73,7 +73,7 @@ class Disk:
 
     def sync(self) -> None:
         """What an installer wrote is on it: a day has passed since then."""
-        os.sync()
+        _run("sync", "-f", str(self.path))
 
     def free(self) -> int:
         """Bytes."""

@@ -203,8 +203,11 @@ class Hands:
                     await asyncio.to_thread(process.wait)
             else:
                 await asyncio.to_thread(self._server.kill)
-            with self._reader.turn:
+            await asyncio.to_thread(self._reader.turn.acquire)
+            try:
                 await asyncio.to_thread(self._disk.mend)
+            finally:
+                self._reader.turn.release()
             await self._server_runs()
             first.let_go()
         return felt
