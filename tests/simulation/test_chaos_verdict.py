@@ -118,6 +118,15 @@ def test_each_property_has_its_sabotage() -> None:
     assert {name for name, _, _ in SABOTAGE} == set(PROPERTIES)
 
 
+def test_when_the_newest_alarm_is_closed_the_lamp_may_go_on_with_an_older_one() -> None:
+    seen = good()
+    seen.acts += [Act(1, "close", T0 + 4.9)]
+    seen.claims += [claim("lamp", LATER, "closed", 6.0, "closed"), claim("lamp", LATER, "stored", 7.0, "closed")]
+    assert judge(seen)["lies"] == 0
+    seen.claims[-1].found = "presented"
+    assert judge(seen)["wrong"] == {"stage_fell": 2}  # on the lamp, and in the database
+
+
 def test_a_moment_that_may_have_lain_on_its_way_is_counted_and_not_judged() -> None:
     for held, unknown, wrong in (
         (Span(T0 + 1, T0 + 2, "b-1"), 1, 0),
@@ -130,6 +139,17 @@ def test_a_moment_that_may_have_lain_on_its_way_is_counted_and_not_judged() -> N
         seen.held.append(held)
         verdict = judge(seen)
         assert (verdict["time_unknown"], verdict["lies"]) == (unknown, wrong), held
+
+
+def test_what_lay_on_its_way_while_a_clock_was_set_lay_there_in_true_time() -> None:
+    for ahead_s in (-100.0, 100.0):
+        seen = good()
+        ms = int((T0 + 8 + ahead_s) * 1000)  # it came 8 s later, with an age of nothing
+        _swap(seen, 0, occurred_ms=ms, received_ms=ms)
+        seen.steps.append(Span(T0 - 1, T0 + 20, "", ahead_s))
+        assert judge(seen)["wrong"] == {"moment": 1}
+        seen.held.append(Span(T0 + 1, T0 + 7))
+        assert judge(seen)["time_unknown"] == 1 and judge(seen)["lies"] == 0
 
 
 def test_a_moment_is_stated_by_a_clock_that_somebody_set() -> None:

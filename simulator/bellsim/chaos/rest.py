@@ -12,8 +12,8 @@ from bellsim.chaos import bells as bells_module
 from bellsim.chaos import verdict
 from bellsim.chaos.bells import ChaosBell
 from bellsim.chaos.field import Field, until
-from bellsim.chaos.seen import Arrival
-from bellsim.chaos.watch import seen_within
+from bellsim.chaos.seen import Arrival, Span
+from bellsim.chaos.watch import EVERY_S, seen_within
 from bellsim.orphans import orphans
 from bellsim.runtime import SimulatorError
 
@@ -76,6 +76,8 @@ async def figures(it: Field) -> dict[str, Any]:
     seen.orphans += await asyncio.to_thread(_orphans, it)
     left = await asyncio.to_thread(_ask, it, lambda tx: tx.all("SELECT id FROM incident WHERE handling <> 'closed'"))
     seen.orphans += [f"incident {row['id']} has no end" for row in left]
+    # Also whatever made a gateway slow that was no fault of ours: a busy host.
+    seen.held += [Span(from_s - EVERY_S, to_s + EVERY_S) for from_s, to_s in it.watch.ill_spans]
     wall_ahead_s = time.time() - time.monotonic()
     seen.arrivals = [
         Arrival(name, one.at_s + wall_ahead_s, one.body)

@@ -17,6 +17,8 @@ class Watch:
     def __init__(self, ports: list[int]) -> None:
         self._ports = ports
         self.states = ["silent"] * len(ports)
+        self.ill_spans: list[tuple[float, float]] = []  # Unix s, until now
+        self._ill_since_s: float | None = None
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -31,7 +33,15 @@ class Watch:
 
     async def _follow(self, number: int) -> None:
         while True:
+            asked_s = time.time()
             self.states[number] = await _ask(self._ports[number])
+            if not self.ill():
+                self._ill_since_s = None
+            elif self._ill_since_s is None:
+                self._ill_since_s = asked_s
+                self.ill_spans.append((asked_s, time.time()))
+            else:
+                self.ill_spans[-1] = (self._ill_since_s, time.time())
             await asyncio.sleep(EVERY_S)
 
 
