@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from bellgate.core import attendance
+from bellgate.core import attendance, press_test
 from bellgate.core.incident import DISPOSITIONS, STAGE_OF, TRANSITIONS
 from bellnode import alarm, indicator
 
@@ -271,6 +271,14 @@ def states_md() -> str:
         "10 s. Only *attended* counts. See [console](console.md#begin-the-watch).",
         "",
         *_mermaid(attendance.TRANSITIONS.items()),
+        "## A press test, on the gateway",
+        "",
+        "Begun at a console. Table: [press_test.py](../gateway/bellgate/core/press_test.py). `confirm`, `refuse`: what",
+        "the bell answers; `press`: as a test; `show`: a console has shown it; `over`: the state's time is over. A",
+        "test of a bell that is not heard ends at once as *offline*, and as *busy* while an alarm is open there. See",
+        "[console](console-pages.md#press-tests).",
+        "",
+        *_mermaid(press_test.TRANSITIONS.items()),
     ]
     return "\n".join(lines)
 

@@ -137,9 +137,11 @@ class BigScreen(Screen):
             self._on(self._app.digits, str(ms))
 
     def asked(self, asked: Asked) -> None:
-        """Its result goes to the past."""
+        """Its result, big until the next order, so that nobody goes on pressing after the last one; and in the past."""
         name = self.words.known(f"input.{asked.ask.name}", asked.ask.name)
-        self.say(Text(f"{MARKS[asked.result]} {name}: {self.result_text(asked)}", RESULT_COLOURS[asked.result]))
+        line = Text(f"{MARKS[asked.result]} {name}: {self.result_text(asked)}", RESULT_COLOURS[asked.result])
+        self._on(self._app.show, "now", line)
+        self.say(line)
 
     def left(self, seconds: int) -> None:
         """The seconds that are left."""

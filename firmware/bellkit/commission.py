@@ -146,7 +146,10 @@ def prove(port: Port, wanted: Wanted, screen: Screen, walk_screen: WalkScreen, h
 
     def judge() -> tuple[str, ...]:
         parts = ("inputs", "power", "radio", "journal", "faults")
-        found, _ = findings.gather(port, wanted.gateway, parts, at=wanted.at)
+        with screen.step("judge") as bar:
+            found, _ = findings.gather(
+                port, wanted.gateway, parts, lambda part, done, total: bar(done, total), wanted.at
+            )
         if "routing" not in found and wanted.brought is not None and wanted.brought.site:
             found["routing"] = findings.routing(wanted.brought.site.get("routing") or {}, wanted.at)
         last.update(found)

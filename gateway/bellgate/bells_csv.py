@@ -55,11 +55,14 @@ class Plan:
         return [one for one in self.lines if not one.known]
 
 
-def write(store: Store, path: Path, now_ms: int) -> int:
-    """Every bell into a new file, mode 0600; how many. Raises EnrolmentError, RecordError."""
+def write(store: Store, path: Path, test_every_days: int, now_ms: int) -> int:
+    """Every bell into a new file, mode 0600; how many. Raises EnrolmentError, RecordError.
+
+    test_every_days: how often a bell has to be pressed as a test.
+    """
 
     def job(tx: Tx) -> list[dict[str, Any]]:
-        rows = bell_history.listing(tx)
+        rows = bell_history.listing(tx, test_every_days)
         audit.demand(tx, now_ms, None, BY, "bells_exported", {"n": len(rows)})
         return rows
 

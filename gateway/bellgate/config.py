@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bellgate import boundaries
+from bellgate.boundaries import Boundaries
 from bellgate.config_dc09 import Dc09Premises, Dc09Receiver
-from bellgate.config_keeping import AuditSection, BackupSection, RetentionSection
+from bellgate.config_keeping import AuditSection, BackupSection, Days, RetentionSection
 from bellgate.config_policy import (
     CalendarSection,
     GroupSection,
@@ -57,6 +59,7 @@ class ConsoleSection(Section):
     sign_within_min: Annotated[int, Field(ge=1, le=240)] = 20
     origin: Origin = ""  # of the pages as a browser shows it; passkeys are bound to it
     tiles: Annotated[str, Field(min_length=1)] | None = None
+    boundaries: Annotated[str, Field(min_length=1)] | None = None
 
     @property
     def host(self) -> str:
@@ -111,6 +114,12 @@ class StoreSection(Section):
     url: StoreUrl = "sqlite:///ansimbell.db"
 
 
+class BellsSection(Section):
+    """[bells]"""
+
+    press_test_days: Days = 31  # the longest month; 0: nobody is reminded
+
+
 class Config(BaseModel):
     """The whole of gateway.toml, checked. Paths are absolute."""
 
@@ -121,6 +130,7 @@ class Config(BaseModel):
     console: ConsoleSection = ConsoleSection()
     mqtt: MqttSection
     store: StoreSection = StoreSection()
+    bells: BellsSection = BellsSection()
     audit: AuditSection = AuditSection()
     backup: BackupSection = BackupSection()
     retention: RetentionSection = RetentionSection()
@@ -135,7 +145,7 @@ class Config(BaseModel):
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
         policies = self._policies()
-        for fault in itertools.chain(policies.faults(), policies.uncovered()):
+        for fault in itertools.chain(policies.faults(self.boundaries), policies.uncovered()):
             raise ValueError(fault)
         return self
 
@@ -158,6 +168,12 @@ class Config(BaseModel):
     def tiles_path(self) -> Path | None:
         """The PMTiles file with streets for the map; a relative one counts from gateway.toml's folder."""
         return None if self.console.tiles is None else (self.path.parent / self.console.tiles).resolve()
+
+    @property
+    def boundaries(self) -> Boundaries:
+        """The outlines of districts and dongs; a relative file counts from gateway.toml's folder."""
+        name = self.console.boundaries
+        return boundaries.seoul() if name is None else boundaries.read((self.path.parent / name).resolve())
 
     @property
     def page_origin(self) -> str:
@@ -189,9 +205,22 @@ def load(path: Path) -> Config:
     if "path" in data:
         raise ConfigError(f"{file}: unknown section or key 'path'. Remove it")
     try:
-        return Config.model_validate({**data, "path": file})
+        context = {"boundaries": _boundaries(file, data)}
+        return Config.model_validate({**data, "path": file}, context=context)
     except ValidationError as error:
         raise ConfigError(f"{file}: {_explain(error, data)}") from None
+
+
+def _boundaries(file: Path, data: dict[str, Any]) -> Boundaries | None:
+    """Those of the file that it names: areas of stations are looked for there. None: those of this version."""
+    console = data.get("console")
+    name = console.get("boundaries") if isinstance(console, dict) else None
+    if not isinstance(name, str) or not name:
+        return None
+    try:
+        return boundaries.read((file.parent / name).resolve())
+    except ValueError as error:
+        raise ConfigError(f"{file}: console.boundaries = {name!r}: {error}") from None
 
 
 def _explain(error: ValidationError, data: dict[str, Any]) -> str:
@@ -233,6 +262,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "console": ConsoleSection,
     "mqtt": MqttSection,
     "store": StoreSection,
+    "bells": BellsSection,
     "audit": AuditSection,
     "backup": BackupSection,
     "retention": RetentionSection,

@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from bellgate import boundaries
-from bellgate.boundaries import Area
+from bellgate.boundaries import Area, Boundaries
 from bellgate.config_values import Name, Section
 from bellgate.core.signal import MEANINGS
 from bellgate.duty import DAY_MIN, Calendar, minutes
@@ -80,8 +80,9 @@ def _alarm(text: str) -> str:
     return text
 
 
-def _area(text: str) -> str:
-    boundaries.named(text)
+def _area(text: str, info: ValidationInfo) -> str:
+    known: Boundaries = (info.context or {}).get("boundaries") or boundaries.seoul()
+    known.named(text)
     return text
 
 
@@ -134,9 +135,9 @@ class StationSection(Section):
     targets: list[str] = Field(default=[])
     area: list[Annotated[str, AfterValidator(_area)]] = Field(default=[])
 
-    def areas(self) -> list[Area]:
+    def areas(self, known: Boundaries) -> list[Area]:
         """The outlines of its area."""
-        return [boundaries.named(text) for text in self.area]
+        return [known.named(text) for text in self.area]
 
 
 class ShiftSection(Section):

@@ -20,18 +20,20 @@ from bellgate.errors import AnsimbellError, StoreError
 from bellgate.pipeline import Pipeline
 from bellgate.pipeline.flow import Timekeeper
 from bellgate.pki import Authority
-from bellgate.store import Store, Tx, audit, bells, facts, figures, retention, troubles
+from bellgate.store import Store, Tx, audit, bell_history, bells, facts, figures, retention, troubles
 from bellgate.store.bells import Bell
 
 LOOK_S = 1.0
 DISK_EVERY_S = 1.0
 KNOW_EVERY_S = 30.0
+OVERDUE_EVERY_S = 60.0
 RETENTION_EVERY_MS = 86_400_000
 RETENTION_FACT = "retention_ms"
 SETTINGS_FACT = "settings_sha256"
 AGAIN_S = 60.0  # after a failure: a full or missing disk does not change faster
 SAID_BY = "gateway"
-_KINDS = ("checkpoint_failing", "backup_failing", "retention_failing", "disk_low", "disk_readonly", "record_failing")
+_FAILING = ("checkpoint_failing", "backup_failing", "retention_failing", "record_failing")
+_KINDS = (*_FAILING, "disk_low", "disk_readonly", "press_test_due")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -85,6 +87,7 @@ class Housekeeping:
             _Job("checkpoint", self.checkpoint, config.audit.checkpoint_s, "checkpoint_failing"),
             _Job("backup", self.backup, 60.0, "backup_failing"),
             _Job("retention", self.retain, 600.0, "retention_failing"),
+            _Job("press tests", self.count_overdue, OVERDUE_EVERY_S, None),
         ]
         self.backup_ms: int | None = None
         self.checkpoint_ms: int | None = None
@@ -229,6 +232,7 @@ class Housekeeping:
         keep = self._config.retention
         plan: list[tuple[str, int, Callable[[Tx, int], int]]] = [
             ("tests", keep.tests_days, lambda tx, before: retention.incidents(tx, True, before)),
+            ("press_tests", keep.tests_days, retention.press_tests),
             ("incidents", keep.incidents_days, lambda tx, before: retention.incidents(tx, False, before)),
             ("signals", keep.incidents_days, retention.loose_signals),
             ("deliveries", keep.deliveries_days, retention.deliveries),
@@ -247,6 +251,14 @@ class Housekeeping:
                     break
                 await asyncio.sleep(0.05)  # alarms first
         return removed
+
+    async def count_overdue(self) -> None:
+        """One line for all bells that nobody has pressed as a test for too long; the page of bells names them."""
+        if self.clock.synchronised() is False:
+            return  # a clock that follows nothing must not decide what is overdue
+        days, now_ms = self._config.bells.press_test_days, self.clock.now_ms()
+        count = await self._store.read(lambda tx: bell_history.overdue(tx, now_ms, days))
+        await self._say("press_test_due", "bells", {"n": count, "days": days} if count else None)
 
     async def _look_at_disk(self) -> None:
         folder = self._config.data_dir

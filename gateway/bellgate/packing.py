@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bellgate import boundaries, bundle, enrolment, routing, signing
+from bellgate import bundle, enrolment, routing, signing
+from bellgate.boundaries import Area
 from bellgate.config import Config
 from bellgate.errors import EnrolmentError
 from bellgate.pki import Issued
@@ -27,6 +28,7 @@ def pack(
         raise EnrolmentError(f"{len(names)} bells are too many for one bundle: at most {bundle.BELLS_MAX}")
     entries = [_entry(tx, config, bell_id, folder, now_ms) for bell_id in names]
     audit.demand(tx, now_ms, None, by, "bundled", {"bells": ", ".join(names)[:500], "n": len(names)})
+    known = config.boundaries
     document = {
         "v": 1,
         "kind": bundle.KIND,
@@ -35,11 +37,11 @@ def pack(
         "made_ms": now_ms,
         "bells": entries,
         "stations": [
-            {"name": one.name, "area": [area.code for area in one.areas()], "polygons": _polygons(one.areas())}
+            {"name": one.name, "area": [area.code for area in areas], "polygons": _polygons(areas)}
             for one in config.stations
-            if one.area
+            if (areas := one.areas(known))
         ],
-        "attribution": boundaries.attribution(),
+        "attribution": known.attribution,
     }
     return signing.sign(document, signer)
 
@@ -68,5 +70,5 @@ def _entry(tx: Tx, config: Config, bell_id: str, folder: Path, now_ms: int) -> d
     return bundle.seal(data, about, bell_id, made.once_bytes)
 
 
-def _polygons(areas: Sequence[boundaries.Area]) -> list[Any]:
+def _polygons(areas: Sequence[Area]) -> list[Any]:
     return [polygon for area in areas for polygon in area.polygons]

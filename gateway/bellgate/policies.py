@@ -7,6 +7,7 @@ is read, and not found out at night.
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 
+from bellgate.boundaries import Boundaries
 from bellgate.config_policy import (
     STANDARD,
     CalendarSection,
@@ -49,8 +50,8 @@ class Policies:
             "policy": [one.name for one in policies],
         }
 
-    def faults(self) -> Iterator[str]:
-        """What is wrong, each with its remedy; nothing else may be asked before this is empty."""
+    def faults(self, outlines: Boundaries) -> Iterator[str]:
+        """What is wrong, each with its remedy; nothing else may be asked before this is empty. outlines: for areas."""
         taken: dict[str, str] = {}
         for what, names in self._names.items():
             for name in names:
@@ -62,7 +63,7 @@ class Policies:
             yield from self._unknown(f"person {person.name!r}", person.targets, "target")
         for station in self._stations.values():
             yield from self._unknown(f"station {station.name!r}", station.targets, "target", "person")
-            yield from self._covered_twice(station)
+            yield from self._covered_twice(station, outlines)
         for shift in self._shifts:
             yield from self._unknown("shift", [shift.station], "station")
             yield from self._unknown(f"shift of {shift.station!r}", shift.who, "target", "person")
@@ -75,13 +76,13 @@ class Policies:
             if not self._steps(policy):
                 yield f"{where}: has no steps, and no station has a role. Write [[policy.step]], or give a role"
 
-    def _covered_twice(self, station: StationSection) -> Iterator[str]:
+    def _covered_twice(self, station: StationSection, outlines: Boundaries) -> Iterator[str]:
         """An area of two stations: nobody could say in which one a bell there has to ring."""
-        mine = {area.code: area.full_name for area in station.areas()}
+        mine = {area.code: area.full_name for area in station.areas(outlines)}
         for other in self._stations.values():
             if other.name == station.name:
                 return  # each pair once
-            for area in other.areas():
+            for area in other.areas(outlines):
                 if area.code in mine:
                     yield (
                         f"stations {other.name!r} and {station.name!r} both have the area {area.full_name!r}: "

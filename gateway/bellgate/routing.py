@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bellgate import boundaries
 from bellgate.boundaries import DONG, Area
 from bellgate.config import Config
 from bellgate.explain import explain
@@ -84,7 +83,8 @@ def of(config: Config, row: Mapping[str, Any], now_ms: int) -> Routing:
     told = explain(config, now_ms, ALARM, row["kind"], row["site"])
     first = told.rounds[0]
     targets = tuple(first.targets) if first.after_s == 0 else ()
-    stations = {station.name: station.areas() for station in config.stations}
+    known = config.boundaries
+    stations = {station.name: station.areas(known) for station in config.stations}
     duty = config.roster().duty
     with_area = [name for name, areas in stations.items() if areas]
     routed = tuple(name for name in with_area if not set(duty.on_duty((name,), now_ms)).isdisjoint(targets))
@@ -92,6 +92,6 @@ def of(config: Config, row: Mapping[str, Any], now_ms: int) -> Routing:
         position, place, wanted = None, None, None
     else:
         position = (float(row["lat"]), float(row["lon"]))
-        place, wanted = boundaries.place(*position), expected(stations, *position)
+        place, wanted = known.place(*position), expected(stations, *position)
     agree, reason = judge(wanted, routed, bool(with_area), place)
     return Routing(position, place, wanted or (), routed, targets, told.policy, agree, reason)

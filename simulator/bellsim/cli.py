@@ -16,6 +16,8 @@ import typer
 from rich.console import Console
 
 from bellgate.errors import AnsimbellError
+from bellsim.report.commands import report
+from bellsim.world import commands as worlds
 
 T = TypeVar("T")
 
@@ -89,6 +91,9 @@ def demo(
 TlsOption = Annotated[bool, typer.Option("--tls", help="For the record: bells have no other way than TLS.")]
 fault = typer.Typer(name="fault", help="Break one thing, and measure how the bell comes through.", no_args_is_help=True)
 app.add_typer(fault)
+app.command()(worlds.fuzz)
+app.command()(worlds.replay)
+app.command()(report)
 
 
 @app.command()
@@ -316,58 +321,6 @@ def load(
     from bellsim.load.load import measure  # noqa: PLC0415
 
     _measured(lambda say: measure(bells, hours, seed, store, say, keep), as_json, aside=True)
-
-
-@app.command()
-def fuzz(
-    seeds: Annotated[str, typer.Option(help="One, or two with dots between: 0..99.")] = "0..9",
-    days: Annotated[float, typer.Option(min=0.05, max=366, help="Of virtual time, each.")] = 1.0,
-    bells: Annotated[int, typer.Option(min=5, max=500, help="In each world.")] = 20,
-    as_json: JsonOption = False,
-) -> None:
-    """Bells, broker, gateway and people in virtual time, broken by a seed: does everything hold that is promised?"""
-    from bellsim.world import fuzz as worlds  # noqa: PLC0415
-
-    def told(line: dict[str, Any]) -> None:
-        if as_json:
-            typer.echo(json.dumps(line, ensure_ascii=False))
-        else:
-            found = "; ".join(line["wrong"]) or "all holds"
-            typer.echo(f"seed {line['seed']:6}  {line['happenings']:3} happenings  {line['real_s']:6.2f} s  {found}")
-
-    result = worlds.fuzz(worlds.read_seeds(seeds), days, bells, told)
-    if as_json:
-        typer.echo(json.dumps(result, ensure_ascii=False))
-    else:
-        typer.echo(
-            f"{result['seeds']} seeds, {result['simulated_s']} s in {result['real_s']} s: "
-            f"{result['times_as_fast']} times as fast as time; failed: {result['failed'] or 'none'}"
-        )
-        for seed in result["failed"][:3]:
-            typer.echo(f"see it with: bellsim replay {seed} --days {days:g} --bells {bells}")
-    if not result["ok"]:
-        raise typer.Exit(1)
-
-
-@app.command()
-def replay(
-    seed: Annotated[int, typer.Argument(min=0, help="As `fuzz` named it.")],
-    days: Annotated[float, typer.Option(min=0.05, max=366, help="As with `fuzz`.")] = 1.0,
-    bells: Annotated[int, typer.Option(min=5, max=500, help="As with `fuzz`.")] = 20,
-    lane: Annotated[
-        list[str] | None,
-        typer.Option(help="Only this one, and what is wrong: a bell, gateway, broker, people, a target."),
-    ] = None,
-) -> None:
-    """Play one seed and print what happened, line by line."""
-    from bellsim.world import fuzz as worlds  # noqa: PLC0415
-    from bellsim.world.replay import told  # noqa: PLC0415
-
-    outcome = worlds.alone(seed, days, bells)
-    for line in told(outcome, tuple(lane or ())):
-        typer.echo(line)
-    if outcome.wrong:
-        raise typer.Exit(1)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from typing import Any
 
 
 def judge(result: dict[str, Any], at_most: dict[str, float], exactly: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The result with "goal", "missed" (sentences) and "ok" added.
+    """The result with "goal", "limits" (the goals that are an upper bound), "missed" (sentences) and "ok" added.
 
     at_most, exactly: figure -> goal; "stored_ms.p99" is the figure p99 in stored_ms. A figure that is None missed.
     """
@@ -17,7 +17,8 @@ def judge(result: dict[str, Any], at_most: dict[str, float], exactly: dict[str, 
         value = figure(result, name)
         if value != wanted:
             missed.append(f"{name} is {value}, the goal is {wanted}")
-    return {**result, "goal": {**at_most, **(exactly or {})}, "missed": missed, "ok": not missed}
+    goal = {**at_most, **(exactly or {})}
+    return {**result, "goal": goal, "limits": sorted(at_most), "missed": missed, "ok": not missed}
 
 
 def figure(result: dict[str, Any], name: str) -> Any:

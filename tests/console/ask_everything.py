@@ -26,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from test_bells import beat
 
 from bellgate import pki
 from bellgate.console.signin import LONGEST_WAIT_MS
@@ -135,12 +136,16 @@ def _case(desk: Desk, name: str, operation: Any, cases_each: int, seed: int, out
 
 
 def _fit(desk: Desk, case: Any) -> None:
-    """What chance alone would never hit: an incident that there is, its version, a name, the password."""
+    """What chance alone would never hit: an incident that there is, its version, a name, the password, a bell."""
     if isinstance((case.path_parameters or {}).get("incident_id"), int):
         number = case.path_parameters["incident_id"] % 3 + 1
         case.path_parameters["incident_id"] = number
         if isinstance(case.body, dict) and "version" in case.body:
             case.body["version"] = desk.view(number)["version"]
+    if isinstance((case.path_parameters or {}).get("test_id"), int):
+        case.path_parameters["test_id"] = case.path_parameters["test_id"] % 3 + 1
+    if isinstance(case.body, dict) and "bells" in case.body:
+        case.body["bells"] = ["b-3", "b-7f3a"]
     if isinstance(case.body, dict):
         known = {"name": "이서준", "password": PASSWORD, "old": PASSWORD}
         case.body |= {key: value for key, value in known.items() if key in case.body}
@@ -158,8 +163,10 @@ def prepared(folder: Path) -> Desk:
     shop, home = desk.enrol(), desk.enrol("b-2", "성수이로 1인 가구", "서울 성동구 성수이로 88", kind="home-set")
     for bell, what in ((shop, "panic"), (shop, "test"), (home, "duress")):
         desk.press(bell, what)
+    beat(desk, desk.enrol("b-3", "성수 약국"))
     desk.operator("이서준")
     desk.operator("박하나", "administrator")
+    assert desk.post("/api/v1/press-tests", {"bells": ["b-3"]}, desk.token()).is_success
     return desk
 
 

@@ -273,17 +273,17 @@ def test_an_installer_lands_here_and_finds_a_bell(at_bells: Dispatcher):
     assert page.locator("th[aria-sort=descending]").count() == 1
 
 
-def test_a_press_test_is_overdue_after_35_days(desk: Desk, url: str, browser: Any):
+def test_a_press_test_is_overdue_after_31_days(desk: Desk, url: str, browser: Any):
     bell = desk.enrol()
     desk.operator("박도윤", "installer")
     desk.press(bell, "test")
     person = Dispatcher(browser, url)
-    for days, overdue in ((34, 0), (2, 1)):
+    for days, overdue in ((30, 0), (2, 1)):
         desk.clock.ahead_ms += days * 86_400_000
         person.enter(desk, "박도윤")
         assert person.page.locator("td.overdue").count() == overdue
-        said = text(person.page.locator("#rows td").nth(5))
-        assert ("시험 필요" in said) is bool(overdue) and said.startswith("34일" if not overdue else "36일")
+        said = text(person.page.locator("#rows td.col-last_test"))
+        assert ("시험 필요" in said) is bool(overdue) and said.startswith("30일" if not overdue else "32일")
     person.context.close()
 
 

@@ -46,6 +46,11 @@ PATHS = {
     ("GET", f"/api/v1/bells/b-7f3a/commissioning/{'0' * 32}", None): "bells",
     ("GET", f"/api/v1/bells/b-7f3a/commissioning/{'0' * 32}/page", None): "bells",
     ("GET", f"/api/v1/bells/b-7f3a/commissioning/{'0' * 32}/pdf", None): "bells",
+    ("GET", "/api/v1/bells/b-7f3a/press-tests", None): "bells",
+    ("GET", "/api/v1/press-tests", None): "bells",
+    ("POST", "/api/v1/press-tests", "press tests"): "press_test",
+    ("POST", "/api/v1/press-tests/1/end", None): "press_test",
+    ("POST", "/api/v1/press-tests/1/presented", "page"): "press_test",
     ("GET", "/api/v1/my/bells", None): "own",
     ("GET", "/api/v1/map", None): "bells",
     ("GET", "/api/v1/troubles", None): "troubles",
@@ -87,6 +92,8 @@ BODIES = {
     "place": {"seen": "0" * 16, "name": "성수 편의점", "address": "서울 성동구 아차산로 1"},
     "owners": {"seen": [], "owners": []},
     "press": {"boot": "622d376633610000", "seq": 2, "console": "bellkit"},
+    "press tests": {"bells": ["b-7f3a"], "minutes": 5},
+    "page": {"console": "page-1"},
     "nonce": {"op": "wipe", "nonce": "0" * 32},
     "certificate": certificate(id="0" * 32),
     "presented": {"console": "page-1", "up_to_signal": 1, "sounding": True},
@@ -107,7 +114,7 @@ def test_every_role_stands_in_the_table():
 def test_every_path_of_the_api_is_tried_here(desk: Desk):
     told = desk.get("/api/v1/openapi.json").json()["paths"]
     listed = {
-        (method.upper(), path.format(incident_id="1", bell_id="b-7f3a", certificate_id="0" * 32))
+        (method.upper(), path.format(incident_id="1", bell_id="b-7f3a", certificate_id="0" * 32, test_id="1"))
         for path, at in told.items()
         for method in at
     }
@@ -131,7 +138,7 @@ def test_a_role_may_what_the_table_says_and_nothing_else(desk: Desk, role: str):
         answer = desk.ask(method, path, token, json=BODIES[body])
         allowed = right is None or right in MAY[role]
         # A command that is allowed may still be impossible from here (409); it is never 403.
-        assert (answer.status_code in (200, 409)) is allowed, (role, path, answer.text)
+        assert (answer.status_code in (200, 201, 409)) is allowed, (role, path, answer.text)
         if not allowed:
             assert answer.status_code == 403
             assert answer.json()["error"]["code"] == "forbidden"

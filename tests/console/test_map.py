@@ -80,7 +80,7 @@ def test_streets_come_from_the_file_and_are_for_signed_in_people(tmp_path: Path,
 
 
 def test_without_a_file_there_are_no_streets(desk: Desk):
-    assert desk.get("/api/v1/map", desk.token()).json() == {"streets": None, "problem": ""}
+    assert desk.get("/api/v1/map", desk.token()).json() == {"streets": None, "problem": "", "attribution": None}
     assert desk.get("/tiles/0/0/0", desk.token()).status_code == 404
 
 
@@ -261,3 +261,28 @@ def test_streets_are_drawn_under_the_districts(tmp_path: Path, monkeypatch: pyte
         desk.hub.close()
     desk.close()
     assert not person.complaints
+
+
+def test_a_towns_own_boundaries_are_drawn_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: Any):
+    ring = [[129.0, 35.0], [129.1, 35.0], [129.1, 35.1], [129.0, 35.1], [129.0, 35.0]]
+    gu = {"type": "Feature", "properties": {"level": "gu", "code": "26110", "name": "부산중구"}}
+    gu["geometry"] = {"type": "Polygon", "coordinates": [ring]}
+    whole = {"type": "FeatureCollection", "attribution": "부산광역시 제공", "features": [gu]}
+    (tmp_path / "busan.geojson").write_text(json.dumps(whole), encoding="utf-8")
+    monkeypatch.setattr("desk.TOML", TOML + '[console]\nboundaries = "busan.geojson"\n')
+    desk = Desk(tmp_path)
+    with desk.served() as url:
+        desk.operator()
+        assert desk.get("/map/boundaries.geojson").status_code == 401
+        person = Dispatcher(browser, url)
+        person.enter(desk, "김하늘", "/map")
+        person.page.wait_for_selector("body[data-map=drawn]")
+        assert text(person.page.locator("#boundaries-attribution")) == "부산광역시 제공"
+        person.page.click("#language")
+        person.page.locator("html[lang=en]").wait_for()
+        assert text(person.page.locator("#boundaries-attribution")) == "부산광역시 제공"
+        assert "부산중구" in person.page.inner_text("#map")
+        person.context.close()
+        assert not person.complaints
+        desk.hub.close()
+    desk.close()

@@ -125,7 +125,7 @@ def reckoned(store: Store, cases: list[Case], days: int = 3, calendar: Calendar 
 
     def job(tx: Tx) -> None:
         put(tx, cases)
-        raise Undo(figures.report(tx, figures.Question(first, last, span, starts[-1]), starts, 365, 60.0))
+        raise Undo(figures.report(tx, figures.Question(first, last, span, starts[-1]), starts, 365, 31, 60.0))
 
     with pytest.raises(Undo) as undone:
         store.write_now(job)
@@ -329,7 +329,7 @@ def test_a_silence_counts_within_the_span_and_faults_at_once_count_once(store: S
         span = Span(T0, T0 + 72 * hour)
         starts = figures.midnights(SEOUL, first, first + timedelta(days=2))
         question = figures.Question(first, first + timedelta(days=2), span, T0 + 72 * hour)
-        raise Undo(figures.report(tx, question, starts, 365, 60.0))
+        raise Undo(figures.report(tx, question, starts, 365, 31, 60.0))
 
     with pytest.raises(Undo) as undone:
         store.write_now(job)
@@ -357,7 +357,7 @@ def test_a_report_that_takes_too_long_ends(store: Store):
     first = date(2026, 9, 1)
     question = figures.Question(first, first, Span(T0, T0 + DAY_MS), T0)
     with pytest.raises(StoreBusy, match="ask for fewer days"):
-        store.read_now(lambda tx: figures.report(tx, question, figures.midnights(SEOUL, first, first), 365, -1.0))
+        store.read_now(lambda tx: figures.report(tx, question, figures.midnights(SEOUL, first, first), 365, 31, -1.0))
 
 
 def test_a_year_is_reckoned_quickly(tmp_path: Path):
@@ -369,7 +369,7 @@ def test_a_year_is_reckoned_quickly(tmp_path: Path):
         question = figures.Question(first, date(2026, 12, 31), span, many.BEGIN_MS + 365 * DAY_MS)
         starts = figures.midnights(SEOUL, first, date(2026, 12, 31))
         began = time.perf_counter()
-        found = opened.read_now(lambda tx: figures.report(tx, question, starts, 365, 60.0))
+        found = opened.read_now(lambda tx: figures.report(tx, question, starts, 365, 31, 60.0))
         assert time.perf_counter() - began < 2.0  # a tenth of a second on an idle machine
         assert sum(row["real"] + row["tests"] for row in found["days"]) == 10_000
 

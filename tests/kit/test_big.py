@@ -39,7 +39,16 @@ def test_it_shows_the_order_the_rungs_and_the_result(language: str) -> None:
             assert app.query_one("#digits", Digits).value == "7"
             await asyncio.to_thread(screen.asked, Asked(BUTTON, 1, (("device", 3),), "failed", "no_broker"))
             await pilot.pause()
-            assert words("walk.no_broker") in text_of(app, "log")
+            assert words("walk.no_broker") in text_of(app, "log") and words("walk.no_broker") in text_of(app, "now")
+
+            def looking() -> None:
+                with screen.step("judge") as bar:
+                    bar(3, 4)
+                    seen.append((text_of(app, "now"), app.query_one("#digits", Digits).value))
+
+            seen: list[tuple[str, str]] = []
+            await asyncio.to_thread(looking)
+            assert seen == [(words("step.judge"), "75%")], "after the last order it says that it is still at work"
             assert not screen.stopped()
             await pilot.press("q")
             assert screen.stopped()

@@ -5,6 +5,7 @@ import time
 import pytest
 from rig_cpython import a_world, until
 
+WRITTEN_LATE_MS = 100  # a bell that shares a busy processor
 CLIMB = ["stored", "presented", "acknowledged", "dispatched"]
 
 
@@ -102,7 +103,8 @@ def test_a_frozen_broker_is_left_for_the_next(tmp_path):
         at_ms = {
             text: int(line.split()[0]) for line in uart for text in ("press  seq 1", "next broker") if text in line
         }
-        assert 3000 <= at_ms["next broker"] - at_ms["press  seq 1"] <= 5000
+        # The press's line is stamped when it is written, after the step from whose moment the 3 s count.
+        assert 3000 - WRITTEN_LATE_MS <= at_ms["next broker"] - at_ms["press  seq 1"] <= 5000
 
 
 def test_a_frozen_only_broker_is_tried_again(tmp_path):

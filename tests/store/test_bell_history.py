@@ -60,7 +60,7 @@ def test_what_a_bell_went_through(two: Store) -> None:
     cases = two.read_now(lambda tx: bell_history.cases(tx, "b-1", 3))
     assert [(case["what"], case["handling"]) for case in cases][:2] == [("panic", "received"), ("test", "received")]
     assert [case["test"] for case in cases] == [False, True, True]
-    (first, second) = two.read_now(bell_history.listing)
+    (first, second) = two.read_now(lambda tx: bell_history.listing(tx, 31))
     assert (first["open_incidents"], first["open_alarms"], first["last_test_ms"]) == (3, 1, NOW_MS - 5)
     assert (second["open_incidents"], second["last_test_ms"], second["troubles"]) == (0, None, [])
 

@@ -25,7 +25,7 @@ def export_bells(
     """Write every bell into a CSV file for a spreadsheet: where it hangs and how it is, no keys."""
     loaded = load(config)
     with open_store(loaded.store.url, loaded.data_dir) as store:
-        count = bells_csv.write(store, file, now_ms())
+        count = bells_csv.write(store, file, loaded.bells.press_test_days, now_ms())
     say(f"Bells in {file}: {count}")
 
 

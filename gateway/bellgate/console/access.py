@@ -22,13 +22,14 @@ from bellgate.store.sessions import Session
 
 # What each role may do. read: incidents and the live stream. command: decide on incidents. present: keep a watch, and
 # say that a console showed an incident. own: the bells that somebody owns, and no others. change_bells: their address
-# and notes. install: prove a bell, and open its serial port. people: users and roles.
-_STATION = frozenset({"read", "command", "present", "bells", "change_bells", "troubles", "policy"})
+# and notes. press_test: take presses there for tests, for some minutes. install: prove a bell, and open its port.
+# people: users and roles.
+_STATION = frozenset({"read", "command", "present", "bells", "change_bells", "press_test", "troubles", "policy"})
 MAY: dict[str, frozenset[str]] = {
     "dispatcher": _STATION,
     "supervisor": _STATION | {"reports"},
     "control-centre": _STATION | {"reports"},
-    "installer": frozenset({"bells", "change_bells", "install", "troubles"}),
+    "installer": frozenset({"bells", "change_bells", "press_test", "install", "troubles"}),
     "owner": frozenset({"own"}),
     "auditor": frozenset({"read", "bells", "troubles", "policy", "reports"}),
     # The first operator is one, and in a small station there is nobody else.

@@ -13,8 +13,6 @@ from bellgate.store import Tx, reports
 from bellgate.store.reports import Span
 
 DAY_MS = 86_400_000
-# A station presses each bell once a month; a month has at most so many days.
-TEST_EVERY_DAYS = 31
 # A year and the days until somebody looks at it.
 DAYS_MAX = 400
 
@@ -34,8 +32,11 @@ def midnights(calendar: Calendar, first: date, last: date) -> list[int]:
     return [calendar.at_ms(first + timedelta(days=day), 0) for day in range((last - first).days + 2)]
 
 
-def report(tx: Tx, asked: Question, starts: list[int], troubles_days: int, deadline_s: float) -> dict[str, Any]:
-    """Every figure, in one picture. Raises StoreBusy when the deadline has passed: the rest is not asked."""
+def report(
+    tx: Tx, asked: Question, starts: list[int], troubles_days: int, test_every_days: int, deadline_s: float
+) -> dict[str, Any]:
+    """Every figure, in one picture. test_every_days: how often a bell has to be pressed as a test, 0: nobody asks.
+    Raises StoreBusy when the deadline has passed: the rest is not asked."""
     end_s = time.monotonic() + deadline_s
 
     def ask(job: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -55,7 +56,8 @@ def report(tx: Tx, asked: Question, starts: list[int], troubles_days: int, deadl
         "days": [{**row, "day": asked.first + timedelta(days=row["day"]), "false": row["false_"]} for row in days],
         "response": ask(lambda: reports.response(tx, span)),
         "false_alarms": worst_first(ask(lambda: reports.false_alarms(tx, span))),
-        "bells": [_bell(row, span, known_from_ms) for row in bells],
+        "test_every_days": test_every_days,
+        "bells": [_bell(row, span, known_from_ms, test_every_days) for row in bells],
         "gateway": _gateway(ask(lambda: reports.deaf(tx, span)), span, known_from_ms),
     }
 
@@ -83,14 +85,14 @@ def at_least(hits: int, of: int) -> float:
     return max(0.0, (p + z * z / (2 * of) - z * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))) / (1 + z * z / of))
 
 
-def _bell(row: dict[str, Any], span: Span, known_from_ms: int) -> dict[str, Any]:
+def _bell(row: dict[str, Any], span: Span, known_from_ms: int, test_every_days: int) -> dict[str, Any]:
     """heard: the share of the time since it was enrolled in which it was not missing; None: nothing can be said."""
     watched_ms = max(0, span.until_ms - max(span.from_ms, row["enrolled_ms"], known_from_ms))
     silent_ms = min(row["silent_ms"], watched_ms)
     heard = 1 - silent_ms / watched_ms if watched_ms and row["last_seen_ms"] is not None else None
     last_ms = row["last_test_ms"]
     since_ms = max(last_ms or 0, row["enrolled_ms"])
-    overdue = span.until_ms - since_ms > TEST_EVERY_DAYS * DAY_MS
+    overdue = bool(test_every_days) and span.until_ms - since_ms > test_every_days * DAY_MS
     return {**row, "watched_ms": watched_ms, "silent_ms": silent_ms, "heard": heard, "overdue": overdue}
 
 

@@ -1,4 +1,4 @@
-"""Files that are not ours: Leaflet's, out of its own package, and the pictures of streets that an operator added."""
+"""Files that are not ours: Leaflet's, out of its own package, and the outlines and pictures of streets of the map."""
 
 import asyncio
 from importlib.resources import files
@@ -38,6 +38,10 @@ def router(deps: Deps, access: Access) -> APIRouter:
         if name not in LEAFLET:
             raise Refused(404, "not_found", "there is no such file")
         return FileResponse(leaflet / name, media_type=LEAFLET[name])
+
+    @served.get("/map/boundaries.geojson")
+    async def outlines(_: Annotated[Principal, Depends(access.to("bells"))]) -> Response:
+        return FileResponse(deps.config.boundaries.path, media_type="application/geo+json")
 
     @served.get("/tiles/{zoom}/{x}/{y}")
     async def tile(

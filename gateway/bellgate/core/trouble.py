@@ -59,6 +59,7 @@ KINDS: dict[str, Kind] = {
     # One may overtake another on two ways.
     "events_lost": Kind(10 * _S, expires_ms=7 * 24 * _H, of_bell=True, urgency=AT_ONCE),
     "message_refused": Kind(expires_ms=10 * _MIN, of_bell=True),
+    "press_test_due": Kind(urgency=LATER),  # one line for all of them
     # The targets
     "target_failing": Kind(clear_after_ms=30 * _S, of_target=True, urgency=AT_ONCE),
     "target_removed": Kind(),

@@ -17,6 +17,7 @@ import structlog
 
 from bellgate import log
 from bellgate.config import Config
+from bellgate.core import press_test
 from bellgate.core.attendance import LAPSED, UNSIGNED
 from bellgate.core.incident import Command, Presented
 from bellgate.errors import DiskFault, StoreBusy, StoreError
@@ -25,6 +26,7 @@ from bellgate.pipeline.attendance import Attendance
 from bellgate.pipeline.carry import Carrier
 from bellgate.pipeline.emergency import Emergency
 from bellgate.pipeline.moments import Walk
+from bellgate.pipeline.press_tests import PressTests
 from bellgate.pipeline.settings import After, Inbound, Settings
 from bellgate.store import Store, dues, incidents, troubles
 from bellgate.store.base import Row, Tx
@@ -271,16 +273,20 @@ class Pipeline:
 
     async def present(self, incident_id: int, given: Presented) -> dict[str, Any]:
         """An attended console showed the incident; the detail view afterwards. Raises like `command`."""
-        return await self._transact(lambda carrier: carrier.presented(incident_id, given), partial(_view, incident_id))
+
+        def job(carrier: Carrier) -> None:
+            carrier.presented(incident_id, given)
+            PressTests(carrier).shown()
+
+        return await self._transact(job, partial(_view, incident_id))
 
     async def watch(self, job: Callable[[Attendance], T]) -> T:
         """What a console or its person says of the watch; what the job returned. Raises NotAllowed, StoreError."""
-        kept: list[T] = []
+        return await self._answered(lambda carrier: job(Attendance(carrier)))
 
-        def carry(carrier: Carrier) -> None:
-            kept[:] = [job(Attendance(carrier))]
-
-        return await self._transact(carry, lambda _: kept[0])
+    async def press_tests(self, job: Callable[[PressTests], T]) -> T:
+        """What a person does about press tests; what the job returned. Raises NotAllowed, RecordError, StoreError."""
+        return await self._answered(lambda carrier: job(PressTests(carrier)))
 
     # The engine
 
@@ -310,6 +316,15 @@ class Pipeline:
                 carrier.drop_trouble(row)
 
         await self._transact(job, lambda _: None)
+
+    async def _answered(self, job: Callable[[Carrier], T]) -> T:
+        """What the job returned, after its commit."""
+        kept: list[T] = []
+
+        def carry(carrier: Carrier) -> None:
+            kept[:] = [job(carrier)]
+
+        return await self._transact(carry, lambda _: kept[0])
 
     async def _transact(self, job: Callable[[Carrier], None], then: Callable[[Tx], T]) -> T:
         """`job` and `then` in one transaction; hands out after the commit even if the caller has given up waiting."""
@@ -365,6 +380,8 @@ class Pipeline:
                 except ValueError:  # our own fault with one receipt must not keep back the others of the group
                     self._counts["intake_faults"] += 1
                     _log.exception("receipt_fault", bell=receipt.bell.bell_id, boot=receipt.boot, seq=receipt.seq)
+            for command in after.commands:
+                self._send(*command.packed())
             self._counts["receipts"] += len(after.receipts)
             for name in after.counts:
                 self._counts[name] += 1
@@ -403,6 +420,8 @@ def _fire(carrier: Carrier, due: Due) -> None:
         return
     if due.kind in (LAPSED, UNSIGNED):
         Attendance(carrier).due(due.kind, due.subject)
+    elif due.kind == press_test.DUE:
+        PressTests(carrier).due(int(due.subject))
     else:
         carrier.fire(due)
 

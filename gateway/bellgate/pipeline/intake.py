@@ -14,14 +14,16 @@ from bellgate.core.effect import ClearTrouble, RaiseTrouble
 from bellgate.core.signal import Signal, read_event
 from bellgate.core.supervision import EventHeard, Heartbeat, Status
 from bellgate.pipeline.carry import Carrier
+from bellgate.pipeline.press_tests import PressTests
 from bellgate.pipeline.settings import Inbound, press_id
-from bellgate.store import audit, bells, incidents, refusals, signals, troubles
+from bellgate.store import audit, bells, incidents, press_tests, refusals, signals, troubles
 from bellgate.store.base import Tx
 from bellgate.store.bells import Bell
 from bellwire import MAX_PAYLOAD_BYTES, WireError, check, identity_fault, open_sealed, parse
 
 CANARY = "canary"
 BY = "gateway"  # in the record
+ANSWERS = ("test", "fault")  # what a bell answers a command with
 # Whoever invents names must not fill the disk or the operator's list; beyond this they share one line.
 SUBJECTS_MAX = 100
 _SHARED = "?"
@@ -118,7 +120,8 @@ def _event(carrier: Carrier, inbound: Inbound, bell: Bell, message: dict[str, An
     signal = read_event(message, bell.site, bell.bell_id, inbound.received_ms, inbound.waited_ms, clock_unsure)
     press = press_id(signal.bell_id, signal.boot, signal.seq)
     key = carrier.folding(bell)
-    before = incidents.open_for(tx, key, signal.test)
+    answers = press_tests.of_command(tx, bell.bell_id, signal.info.get("id")) if signal.what in ANSWERS else None
+    before = None if answers is not None else incidents.open_for(tx, key, signal.test)
     number = signals.insert(tx, signal, before.id if before else None)
     if number is None:
         stage = signals.stage(tx, bell.bell_id, signal.boot, signal.seq)
@@ -137,12 +140,16 @@ def _event(carrier: Carrier, inbound: Inbound, bell: Bell, message: dict[str, An
     boot = signals.heard_event(tx, bell.bell_id, signal.boot, signal.seq, carrier.now_ms, earlier)
     heard = EventHeard(signal.boot, boot.stored, boot.highest_seq, boot.claimed_seq, boot.lost)
     carrier.for_bell(bell, supervision.losses(bell.bell_id, heard))
-    if signal.meaning.trouble:
-        carrier.for_bell(bell, [_trouble(signal)])
     incident = change = None
-    if before is not None or (signal.meaning.opens and signal.state == "alarm"):
-        incident = carrier.arrived(bell, before, signal, key).id
-        change = "opened" if before is None else "joined"
+    if answers is not None:  # whoever began the test waits for it, and nobody else needs to know
+        PressTests(carrier).answered(answers, signal)
+    else:
+        if signal.meaning.trouble:
+            carrier.for_bell(bell, [_trouble(signal)])
+        if before is not None or (signal.meaning.opens and signal.state == "alarm"):
+            incident = carrier.arrived(bell, before, signal, key).id
+            change = "opened" if before is None else "joined"
+        PressTests(carrier).heard(signal)
     said = {"signal": number, "incident": incident, "change": change, "what": signal.what, "state": signal.state}
     waited_ms = carrier.now_ms - inbound.received_ms
     carrier.after.notes.append({"event": "press_stored", "press": press, **said, "waited_ms": waited_ms})

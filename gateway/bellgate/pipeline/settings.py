@@ -1,6 +1,6 @@
 """What goes into a transaction and what comes out of it, as plain values."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -121,23 +121,53 @@ class Receipt:
         }
         if self.reason is not None:
             message["reason"] = self.reason
-        if self.bell.key_number:
-            message["k"] = self.bell.key_number
-        topic = join(self.bell.site, self.bell.bell_id, "down")
-        return topic, pack(message, topic, self.bell.key)
+        return _sealed(self.bell, message)
+
+
+@dataclass(frozen=True, slots=True)
+class BellCommand:
+    """What a bell is to do. id: 16 hex digits, by which its answer is known; now_ms and ttl_s: how long it counts."""
+
+    bell: Bell
+    id: str
+    name: str
+    now_ms: int
+    ttl_s: int
+    args: Mapping[str, Any]
+
+    def packed(self) -> tuple[str, bytes]:
+        """(topic, payload), sealed."""
+        message: dict[str, Any] = {
+            "v": 1,
+            "type": "command",
+            "id": self.id,
+            "name": self.name,
+            "now_ms": self.now_ms,
+            "ttl_s": self.ttl_s,
+            "args": dict(self.args),
+        }
+        return _sealed(self.bell, message)
 
 
 @dataclass(slots=True)
 class After:
-    """What waits for the commit: receipts, messages to targets, live events, and what to count."""
+    """What waits for the commit: receipts and commands, messages to targets, live events, and what to count."""
 
     receipts: list[Receipt] = field(default_factory=list)
+    commands: list[BellCommand] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     counts: list[str] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)  # for the log
     tests: list[tuple[Press, int]] = field(default_factory=list)  # new presses as a test, each with when it came
     shown: list[tuple[Press, str]] = field(default_factory=list)  # such that a console has shown, each with which
+
+
+def _sealed(bell: Bell, message: dict[str, Any]) -> tuple[str, bytes]:
+    if bell.key_number:
+        message["k"] = bell.key_number
+    topic = join(bell.site, bell.bell_id, "down")
+    return topic, pack(message, topic, bell.key)
 
 
 def press_id(bell_id: str, boot: str, seq: int) -> str:

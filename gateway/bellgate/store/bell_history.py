@@ -9,9 +9,8 @@ from bellgate.store import bells, troubles
 from bellgate.store.areas import EVERYWHERE, Areas
 from bellgate.store.base import Row, Tx
 
-YEAR_MS = 365 * 86_400_000
-# A press test is due once a month; five days of grace, for months are not alike and people are ill.
-TEST_EVERY_MS = 35 * 86_400_000
+DAY_MS = 86_400_000
+YEAR_MS = 365 * DAY_MS
 FALSE = ("accidental", "prank", "device_fault")
 # A test that answers a command carries the command's id, and one of a door contact its zone: nobody pressed the button.
 # Retention empties received_ms.
@@ -64,9 +63,28 @@ def dispositions(tx: Tx, bell_id: str, now_ms: int) -> dict[str, int]:
     return {str(row["disposition"]): int(row["n"]) for row in rows}
 
 
-def listing(tx: Tx, areas: Areas = EVERYWHERE) -> list[dict[str, Any]]:
+def test_due_ms(row: Row, last_test_ms: int | None, every_days: int) -> int | None:
+    """Until when somebody should press this bell (a row of `bells.listing`) as a test. None: nobody is asked to, by
+    the settings (0 days) or because it is suspended or revoked."""
+    if not every_days or row["state"] != bells.ACTIVE:
+        return None
+    return int(last_test_ms or row["enrolled_ms"]) + every_days * DAY_MS
+
+
+def overdue(tx: Tx, now_ms: int, every_days: int) -> int:
+    """How many bells nobody has pressed as a test for so many days; 0 days: nobody is asked to."""
+    since_ms = now_ms - every_days * DAY_MS
+    row = tx.one(
+        "SELECT COUNT(*) AS n FROM bell b WHERE b.state = ? AND b.enrolled_ms < ? AND NOT EXISTS (SELECT 1 FROM "
+        f"signal s WHERE s.bell_id = b.bell_id AND {PRESSED} AND s.received_ms >= ?)",
+        (bells.ACTIVE, since_ms, since_ms),
+    )
+    return int(row["n"]) if row and every_days else 0
+
+
+def listing(tx: Tx, every_days: int, areas: Areas = EVERYWHERE) -> list[dict[str, Any]]:
     """As `bells.listing`, each with its last press test (`last_test_ms`), when the next one is due (`test_due_ms`) and
-    the kinds of its open `troubles`."""
+    the kinds of its open `troubles`. every_days: how often a bell has to be pressed."""
     tested = {
         row["bell_id"]: row["at_ms"]
         for row in tx.all(
@@ -78,7 +96,7 @@ def listing(tx: Tx, areas: Areas = EVERYWHERE) -> list[dict[str, Any]]:
     rows = bells.listing(tx, areas)
     for row in rows:
         row["last_test_ms"] = tested[row["bell_id"]]
-        row["test_due_ms"] = (row["last_test_ms"] or row["enrolled_ms"]) + TEST_EVERY_MS
+        row["test_due_ms"] = test_due_ms(row, row["last_test_ms"], every_days)
         row["troubles"] = wrong.get(row["bell_id"], [])
     return rows
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from bellgate.store.areas import EVERYWHERE, Areas, condition
 from bellgate.store.base import Row, Tx
+from bellgate.store.bell_history import PRESSED
 
 # How an incident ended, as seen from the bell's honesty. "duplicate" and "test" say nothing about it.
 FALSE = ("accidental", "prank", "device_fault")
@@ -169,8 +170,8 @@ def bells(tx: Tx, span: Span) -> list[Row]:
         "WHERE kind = 'bell_missing' AND gathers = 0 AND state <> 'rising' AND raised_ms < ? "
         "AND (cleared_ms IS NULL OR cleared_ms > ?) GROUP BY subject) q ON q.subject = b.bell_id "
         "LEFT JOIN (SELECT bell_id, SUM(CASE WHEN received_ms >= ? THEN 1 ELSE 0 END) AS tests, "
-        "MAX(received_ms) AS last_test_ms FROM signal WHERE what = 'test' AND received_ms > 0 AND received_ms < ? "
-        "GROUP BY bell_id) t ON t.bell_id = b.bell_id "
+        f"MAX(received_ms) AS last_test_ms FROM signal s WHERE {PRESSED} AND received_ms < ? GROUP BY bell_id) t "
+        "ON t.bell_id = b.bell_id "
         f"WHERE b.state = 'active' AND b.enrolled_ms < ? AND {where} ORDER BY b.bell_id LIMIT {BELLS_MAX}",
         (*times, span.until_ms, span.from_ms, span.from_ms, span.until_ms, span.until_ms, *values),
     )

@@ -5,6 +5,7 @@ verified for ever. A signal's identity stays too, emptied of when and why: were 
 years ago could play it back as a new alarm.
 """
 
+from bellgate.store import press_tests as tests
 from bellgate.store.base import Tx
 
 PORTION = 200  # incidents or rows in one transaction: some milliseconds on a Pi
@@ -91,6 +92,11 @@ def places(tx: Tx, before_ms: int = 0) -> int:
         tx.run("DELETE FROM commissioning WHERE bell_id = ?", (name,))
         tx.memo.pop(("bell", name), None)
     return len(rows)
+
+
+def press_tests(tx: Tx, before_ms: int) -> int:
+    """Those from a console that are over. How many of this portion."""
+    return tests.remove(tx, before_ms, PORTION)
 
 
 def refusals(tx: Tx, before_ms: int) -> int:

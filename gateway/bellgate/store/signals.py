@@ -64,6 +64,12 @@ def join(tx: Tx, number: int, incident_id: int) -> None:
     tx.put("UPDATE signal SET incident_id = ? WHERE id = ?", (incident_id, number))
 
 
+def incident_of(tx: Tx, number: int) -> int | None:
+    """The case that the signal of this receipt number belongs to, or None."""
+    row = tx.one("SELECT incident_id FROM signal WHERE id = ?", (number,))
+    return None if row is None else row["incident_id"]
+
+
 def stage(tx: Tx, bell_id: str, boot: str, seq: int) -> str | None:
     """What this event's receipts say, or None if it was never stored."""
     row = tx.one("SELECT stage FROM signal WHERE bell_id = ? AND boot = ? AND seq = ?", (bell_id, boot, seq))

@@ -13,6 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -83,7 +84,9 @@ class House(Gate):
         # Each bell is tested in the warm-up, and makes more than one event: the ring is full when it is over.
         self._hub = Hub(min(RING_EVENTS, len(listed)))
         await self.start([])
-        await self.store.write(partial(_enrol, [bell.row() for bell in listed]), deadline_s=WAIT_S)
+        # Now, or each would be overdue for its press test.
+        enrolled = [replace(bell.row(), enrolled_ms=wall_ms) for bell in listed]
+        await self.store.write(partial(_enrol, enrolled), deadline_s=WAIT_S)
         authority = open_authority(self._config)
         self._keeper = Housekeeping(
             self.store, self.pipeline, self._config, self.clock, authority, _stays, lambda: self.hands.steady_ms / 1000

@@ -2,7 +2,8 @@
 
 plan       a seed becomes a list of what happens; nothing else is drawn before it is played
 world      the parts joined; `run` plays one plan
-fuzz       many seeds; replay: one seed, to be read
+fuzz       many seeds; shrink: of a plan that failed, what is needed; commands: both for the command line
+replay     one seed, to be read; picture: to be looked at
 
 What breaks, and never asserts:
 loop       time: when nothing is ready it is later; pace: how closely it is played
@@ -14,5 +15,5 @@ happen     carries out the plan
 
 What asserts, and never breaks:
 truth      what really happened
-checker    what must always hold
+checker    what must always hold; cases: of incidents, people and targets; calls: between a bell and the gateway
 """

@@ -9,15 +9,30 @@ FLOOD = 60
 
 
 class Attacker:
-    """speak(topic, payload, retained): what he says gets to the gateway, as if the broker's permissions had a hole."""
+    """speak(topic, payload, retained): what he says gets to the gateway, as if the broker's permissions had a hole;
+    whisper(topic, payload): to a bell."""
 
-    def __init__(self, chance: random.Random, speak: Callable[[str, bytes, bool], None]) -> None:
-        self._chance, self._speak = chance, speak
+    def __init__(
+        self,
+        chance: random.Random,
+        speak: Callable[[str, bytes, bool], None],
+        whisper: Callable[[str, bytes], None],
+    ) -> None:
+        self._chance, self._speak, self._whisper = chance, speak, whisper
         self._heard: deque[tuple[str, bytes]] = deque(maxlen=HEARD_MAX)
+        self._answers: deque[tuple[str, bytes]] = deque(maxlen=HEARD_MAX)
 
     def overhears(self, topic: str, payload: bytes) -> None:
-        """All that bells say."""
-        self._heard.append((topic, payload))
+        """All that bells say, and all that they are told."""
+        if topic.endswith("/up"):
+            self._heard.append((topic, payload))
+        elif topic.endswith("/down"):
+            self._answers.append((topic, payload))
+
+    def answer_again(self, topic: str) -> None:
+        """This bell hears once more what it was told, the newest first."""
+        for payload in [payload for at, payload in self._answers if at == topic][::-1]:
+            self._whisper(topic, payload)
 
     def attack(self, how: str, topic: str) -> None:
         """topic: of the bell that he is after."""

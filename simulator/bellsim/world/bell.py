@@ -159,6 +159,11 @@ class VirtualBell:
         """What was to be the last operation is not any more."""
         self.disk.cut_at = self._file_cut = -1
 
+    def forget_starts(self) -> None:
+        """Its record of starts is gone, as after a file system that had to be made anew."""
+        for path in self._folder.glob("boot.*"):
+            path.unlink()
+
     def at_file(self) -> None:
         """From within the program: it is about to change a file."""
         if not self.power:
@@ -289,7 +294,13 @@ class VirtualBell:
     @property
     def troubled(self) -> bool:
         """Its way or its radio is not as it should be."""
-        return self.road.away or not self.station.on_air or self.station.driver_dead or self.road.stalls > 0
+        return (
+            self.road.away
+            or self.road.mute
+            or not self.station.on_air
+            or self.station.driver_dead
+            or self.road.stalls > 0
+        )
 
     @property
     def stuck(self) -> bool:

@@ -10,8 +10,11 @@ from bellgate.store import audit
 from bellgate.store.base import Tx
 from bellgate.store.deliveries import Delivery
 from bellsim.orphans import OPEN, orphan
+from bellsim.world.calls import Calls
+from bellsim.world.cases import Cases
 from bellsim.world.inside import PowerGone
 from bellsim.world.store import Killed
+from bellsim.world.truth import OUTBOX_MAX
 from bellsim.year.town import TAKES_TESTS
 from bellwire import parse, unpack
 
@@ -29,11 +32,24 @@ PROPERTIES = {
     "nobody_acted": "acknowledged and dispatched are the word of a person",
     "stage_fell": "the stage of an event never falls",
     "untold": "somebody is told within a minute, or the trouble list says why",
-    "without_end_or_owner": "an open incident has an owner or somebody who will be told",
+    "without_end_or_owner": "an open incident has an owner who is at it, or somebody who will be told",
+    "fell_silent": "an incident that nobody holds is told of again within a minute",
+    "step_fell": "an escalation does not go back to an earlier step",
+    "too_early": "an acknowledgement is not taken back before its end",
+    "swallowed": "a press that arrives belongs to an open incident",
+    "stolen": "a hand-off is accepted by whom it was offered to",
+    "unrecorded": "what people and escalations did stands in the record",
+    "silent_failure": "a target that takes nothing is on the trouble list",
+    "repeat_differs": "a message that comes again is the same, under the same id",
     "late_due": "what is due is done within a second",
     "test_leak": "a test reaches nobody who takes no tests",
     "mistaken_test": "a test is a test and an alarm is none",
     "time_lies": "the true moment lies inside the stated bars",
+    "late_unsaid": "a press that came late is called late, and no other",
+    "held_back": "a press is stored within a minute of all being well",
+    "lamp_behind": "the lamp shows no less than the database says of the newest open alarm",
+    "betrayed": "a duress changes nothing of what a lamp shows",
+    "unrefused": "what is forged, damaged, retained or of nobody is refused",
     "unmissed": "a silent bell is missed in time",
     "missed_wrongly": "a bell that speaks is not missed",
     "chain": "the audit chain verifies",
@@ -45,8 +61,9 @@ RANK = ("stored", "presented", "acknowledged", "dispatched", "closed")
 LATE_MS = 1_000
 UNTOLD_MS = 65_000
 MISSING_MS, BACK_MS = 180_000 + 15_000, 90_000
+# Of one that spoke until its power went: the broker says its will after 30 s, the gateway waits for 30 s more.
+GONE_MS = 60_000 + 25_000
 READ_S = 0.3
-OUTBOX_MAX = 32
 SHOWN_MAX = 20  # of one run
 _ALARMS = ("panic", "holdup", "medical", "intrusion", "tamper")
 
@@ -61,6 +78,10 @@ class Checker:
         self._ill_since_ms: dict[str, int | None] = {}  # bell: it has been cut off since, all else worked
         self._works_since_ms: int | None = None  # gateway, broker and disk
         self._opened: dict[int, int] = {}  # incident -> true time, until somebody was told
+        self._cut_off: set[str] = set()  # bells that spoke when they were last looked at, and are cut off since
+        self._cases = Cases(world, self._wrong)
+        self._calls = Calls(world, self._wrong)
+        self.attacked = self._calls.attacked
 
     def _wrong(self, name: str, text: str) -> None:
         assert name in PROPERTIES
@@ -98,6 +119,7 @@ class Checker:
 
     def lamp(self, bell: "VirtualBell", rung: str) -> None:
         """A lamp says something else; see whether it is still so when anybody can have read it."""
+        self._calls.lamp(bell, rung)
         if rung in RANK:
             self._world.loop.call_later(READ_S, self._read_lamp, bell, rung)
 
@@ -128,11 +150,14 @@ class Checker:
         data = json.loads(delivery.body)["data"]
         if data.get("test") and name not in TAKES_TESTS:
             self._wrong("test_leak", f"{name} was told of test incident {delivery.incident_id}")
+        self._cases.got(name, delivery)
         if delivery.incident_id is not None:
             self._opened.pop(delivery.incident_id, None)
 
     def event(self, event: dict[str, Any]) -> None:
         """The gateway says something to its consoles."""
+        if event["type"] == "incident":
+            self._cases.event(event)
         if event["type"] == "incident" and event["change"] == "opened" and not event["incident"]["test"]:
             self._opened[event["incident"]["id"]] = self._world.loop.now_ms()
 
@@ -181,6 +206,7 @@ class Checker:
             return
         self._dues(now_ms)
         self._told_in_time(now_ms)
+        self._calls.look(now_ms, self._works_since_ms)
 
     def _dues(self, now_ms: int) -> None:
         world = self._world
@@ -194,6 +220,7 @@ class Checker:
         rows, late = world.gate.store.read_now(read)
         for row in late:
             self._wrong("late_due", f"{row['kind']} of {row['subject']} is {clock_ms - row['due_ms']} ms late")
+        self._cases.look(rows, clock_ms, self._works_since_ms)
         for row in rows:
             if (text := orphan(row)) is not None:
                 self._wrong("without_end_or_owner", text)
@@ -222,13 +249,18 @@ class Checker:
         for bell_id, bell in world.bells.items():
             speaks = bell.power and bell.app is not None and bell.app._node.linked and not bell.troubled
             silent = not bell.power or bell.road.away
+            if not silent:
+                self._cut_off.discard(bell_id)
+            elif self._ok_since_ms.get(bell_id) and not bell.power:
+                self._cut_off.add(bell_id)
             self._ok_since_ms[bell_id] = (self._ok_since_ms.get(bell_id) or now_ms) if speaks else None
             self._ill_since_ms[bell_id] = (self._ill_since_ms.get(bell_id) or now_ms) if silent else None
             if close_ms is None or self._works_since_ms is None:
                 continue
             from_ms = max(close_ms, self._works_since_ms)
             ill_ms, ok_ms = self._ill_since_ms[bell_id], self._ok_since_ms[bell_id]
-            due_missed = ill_ms is not None and now_ms - max(ill_ms, from_ms) > MISSING_MS
+            gone = bell_id in self._cut_off and ill_ms is not None and ill_ms > from_ms
+            due_missed = ill_ms is not None and now_ms - max(ill_ms, from_ms) > (GONE_MS if gone else MISSING_MS)
             due_back = ok_ms is not None and now_ms - max(ok_ms, from_ms) > BACK_MS
             if not due_missed and not due_back:
                 continue
@@ -287,6 +319,7 @@ class Checker:
                 if press.sure and press.event is None:
                     self._wrong("ignored", f"a press on {press.bell_id} at {press.at_ms} was not taken")
         self._double(rows)
+        self._cases.settled()
         for row in self._read(
             "SELECT s.bell_id, s.boot, s.seq, s.what, i.test FROM signal s JOIN incident i ON i.id = s.incident_id"
         ):
@@ -302,6 +335,7 @@ class Checker:
         if truth.was_held(row["bell_id"], at_ms, row["received_ms"]):
             truth.counts["time_unknown"] += 1  # how long it lay on its way is in no bar: see docs/adr/0012
             return
+        self._calls.late(row, at_ms)
         error_ms = row["occurred_err_ms"]
         early = row["occurred_ms"] - at_ms
         if early < (0 if error_ms is None else -error_ms) - 1 or (error_ms is not None and early > error_ms + 1):
@@ -324,6 +358,7 @@ class Checker:
         """Everybody has gone home."""
         for row in self._read("SELECT id, handling FROM incident WHERE handling <> 'closed' OR disposition IS NULL"):
             self._wrong("without_end_or_owner", f"incident {row['id']} was left {row['handling']}")
+        self._cases.finally_()
         broken = self._world.gate.store.read_now(audit.verify)
         if broken is not None:
             self._wrong("chain", f"entry {broken} of the record does not follow from the one before")

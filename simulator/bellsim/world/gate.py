@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from bellgate.store import Tx, bells, incidents
 from bellgate.store.sqlite import SqliteDatabase
 from bellgate.targets.base import Sender
 from bellsim.world.broker import Broker
-from bellsim.world.loop import VirtualLoop
+from bellsim.world.loop import Turn, VirtualLoop
 from bellsim.world.network import ORDER_S
 from bellsim.world.store import Faults, TurnStore
 from bellsim.year.town import Bell
@@ -145,10 +146,11 @@ class Gate:
         self.calm = True
         self.lives = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self._own = copy_context()  # no bell's: what is done for one must not end with its power
         self._look_again = asyncio.Event()
         self._arrival_s = self._leave_s = 0.0
         self._turn: asyncio.Future[None] | None = None
-        self._next_tick: asyncio.TimerHandle | None = None
+        self._next_tick: Turn | None = None
 
     # Life
 
@@ -185,6 +187,9 @@ class Gate:
         if not self.running:
             return
         self.running = self.linked = False
+        if self._next_tick is not None:
+            self._next_tick.cancel()
+            self._next_tick = None
         self.pipeline.stop()
         self.store.kill()
         self._broker.detach(NAME)
@@ -222,7 +227,8 @@ class Gate:
     def take(self, number: int, topic: str, payload: bytes, retained: bool, waited_ms: int) -> None:
         """From the broker; see `broker.Subscriber`."""
         self._arrival_s = max(self._arrival_s + ORDER_S, self._loop.time() + 0.001)
-        self._loop.call_at(self._arrival_s, self._arrives, self.lives, number, topic, payload, retained, waited_ms)
+        given = (self.lives, number, topic, payload, retained, waited_ms)
+        self._loop.call_at(self._arrival_s, self._arrives, *given, context=self._own)
 
     def _arrives(self, life: int, number: int, topic: str, payload: bytes, retained: bool, waited_ms: int) -> None:
         if self.running and self.linked and life == self.lives:

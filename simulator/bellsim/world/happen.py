@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bellsim.world.bell import CODE, DURESS_CODE, WALL, ZONE, VirtualBell
 from bellsim.world.phones import MODES
-from bellsim.world.plan import ATTACKS, FAULTS, HOME, PRESSES, Happening, S
+from bellsim.world.plan import ATTACKS, EVERY_FAULT, HAMMER, HAMMER_MS, HOME, PRESSES, Happening, S
 
 if TYPE_CHECKING:
     from bellsim.world.world import World
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 # While one of these lasts, and a resend longer, a message may be on its way without anybody knowing for how long.
 HOLDING = ("air", "stalls", "slow_net", "broker_freeze", "gateway_cut", "half_open", "door_deaf")
 HELD_ON_MS = 5_000
+COVER_EVERY_MS = 25_000  # more often than the gateway's patience after a last will
 
 
 class Hand:
-    """do(happening) begins it; what it began ends by itself, or by `heal`."""
+    """do(happening) begins it; what it began ends by itself, or by `heal`. away_s: how long a gateway is gone that dies
+    now, which may be some commits after it was told to."""
 
     def __init__(self, world: "World", chance: random.Random) -> None:
         self._world, self._chance = world, chance
@@ -28,6 +30,7 @@ class Hand:
         for mode in MODES:
             self._kinds[f"phone_{mode}"] = self._phone
         self._ends: dict[Happening, Callable[[], None]] = {}
+        self.away_s = 0.0
 
     def do(self, happening: Happening) -> None:
         """It begins now."""
@@ -82,6 +85,10 @@ class Hand:
         self._world.press(bell)
         self._world.loop.call_later(happening.for_ms / 1000, self._world.press, bell)
 
+    def _hammer(self, happening: Happening) -> None:
+        for turn in range(happening.amount):
+            self._world.loop.call_later(turn * HAMMER_MS / 1000, self._world.press, self._bell(happening))
+
     def _test_press(self, happening: Happening) -> None:
         bell = self._bell(happening)
         if bell.app is not None:
@@ -116,6 +123,11 @@ class Hand:
         bell.air(False)
         return lambda: bell.air(True)
 
+    def _one_way(self, happening: Happening) -> Callable[[], None]:
+        road = self._bell(happening).road
+        road.mute = True
+        return road.speak_again
+
     def _half_open(self, happening: Happening) -> None:
         bell = self._bell(happening)
         bell.lose_sight()
@@ -137,6 +149,12 @@ class Hand:
     def _power_cut(self, happening: Happening) -> Callable[[], None]:
         bell = self._bell(happening)
         bell.cut()
+        return bell.switch_on
+
+    def _forgets(self, happening: Happening) -> Callable[[], None]:
+        bell = self._bell(happening)
+        bell.cut()
+        bell.forget_starts()
         return bell.switch_on
 
     def _flash_cut(self, happening: Happening) -> Callable[[], None]:
@@ -221,25 +239,25 @@ class Hand:
 
     # The gateway
 
-    def _gateway_kill(self, happening: Happening) -> Callable[[], None]:
+    def _gateway_kill(self, happening: Happening) -> None:
+        self.away_s = happening.for_ms / 1000
         self._world.gate.kill("killed")
-        return self._world.start_gateway
 
-    def _kill_before_commit(self, happening: Happening) -> Callable[[], None]:
-        return self._kill_at_commit(happening, False)
+    def _kill_before_commit(self, happening: Happening) -> None:
+        self._kill_at_commit(happening, False)
 
-    def _kill_after_commit(self, happening: Happening) -> Callable[[], None]:
-        return self._kill_at_commit(happening, True)
+    def _kill_after_commit(self, happening: Happening) -> None:
+        self._kill_at_commit(happening, True)
 
-    def _kill_at_commit(self, happening: Happening, after: bool) -> Callable[[], None]:
+    def _kill_at_commit(self, happening: Happening, after: bool) -> None:
         gate = self._world.gate
         if gate.running:
+            self.away_s = happening.for_ms / 1000
             gate.faults.die_at, gate.faults.after = happening.amount % 6, after
-        return self._world.start_gateway
 
-    def _kill_at_turn(self, happening: Happening) -> Callable[[], None]:
+    def _kill_at_turn(self, happening: Happening) -> None:
+        self.away_s = happening.for_ms / 1000
         self._world.loop.after_turns(happening.amount, lambda: self._world.gate.kill("between two awaits"))
-        return self._world.start_gateway
 
     def _disk_full(self, happening: Happening) -> Callable[[], None]:
         self._world.disk_full = True
@@ -299,13 +317,27 @@ class Hand:
 
     def _attack(self, happening: Happening) -> None:
         bell = self._bell(happening)
+        self._world.checker.attacked(happening.what)
         self._world.attacker.attack(happening.what, bell.enrolled.up)
+
+    def _old_receipts(self, happening: Happening) -> None:
+        self._world.attacker.answer_again(self._bell(happening).enrolled.down)
+
+    def _cover(self, happening: Happening) -> Callable[[], None]:
+        """Its power is cut, and what it said is said again, so that nobody misses it."""
+        bell = self._bell(happening)
+        bell.cut()
+        for turn in range(1, happening.for_ms // COVER_EVERY_MS):
+            self._world.loop.call_later(
+                turn * COVER_EVERY_MS / 1000, self._world.attacker.attack, "replay_heartbeat", bell.enrolled.up
+            )
+        return bell.switch_on
 
     _replay = _replay_heartbeat = _forge = _retained = _flood = _garble = _attack
 
 
-_ACTS = PRESSES + HOME
-_KINDS = [what for what in (*FAULTS, *PRESSES, *HOME) if not what.startswith("phone_")]
+_ACTS = PRESSES + HOME + HAMMER
+_KINDS = [what for what in (*EVERY_FAULT, *_ACTS) if not what.startswith("phone_")]
 
 
 def _said(happening: Happening) -> str:

@@ -40,13 +40,13 @@ class Listener(Protocol):
 
 class Road:
     """The way of one bell to all brokers. latency_s: least and most of one direction. stalls: how many packets of a
-    hundred come late by a resend. away: nothing passes, and what is sent waits."""
+    hundred come late by a resend. away: nothing passes, and what is sent waits. mute: of what it is told."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
         self.latency_s = (0.002, 0.012)
         self.stalls = 0
-        self.away = False
+        self.away = self.mute = False
         self.wires: list[Wire] = []
 
     def delay_s(self) -> float:
@@ -63,6 +63,12 @@ class Road:
     def come_back(self) -> None:
         """What waited passes."""
         self.away = False
+        for wire in list(self.wires):
+            wire.let_through()
+
+    def speak_again(self) -> None:
+        """The broker is heard again."""
+        self.mute = False
         for wire in list(self.wires):
             wire.let_through()
 
@@ -175,7 +181,7 @@ class Wire:
         self.loop.call_at(self._up_s, self._passes, deliver)
 
     def _send_down(self, deliver: Callable[[], None]) -> None:
-        if self.road.away and not self.dead:
+        if (self.road.away or self.road.mute) and not self.dead:
             self._held.append(lambda: self._send_down(deliver))
             return
         self._down_s = max(self._down_s + ORDER_S, self.loop.time() + self.road.delay_s())
@@ -210,10 +216,10 @@ class Wire:
 
 async def dial(loop: asyncio.AbstractEventLoop, road: Road, listener: Listener | None) -> Wire:
     """A connection, TLS and all. Never returns while nothing passes; raises ConnectionRefusedError."""
-    while road.away:
+    while road.away or road.mute:
         await asyncio.sleep(0.5)  # the caller's deadline ends it
     await asyncio.sleep(3 * road.delay_s())
-    while road.away:
+    while road.away or road.mute:
         await asyncio.sleep(0.5)
     if listener is None or not listener.takes():
         await asyncio.sleep(REFUSED_S)

@@ -19,6 +19,7 @@ class Exchange:
     def __init__(self, chance: random.Random, got: Callable[[str, Delivery], None]) -> None:
         self.chance, self.got = chance, got
         self.mode: dict[str, str] = {}
+        self.failing: dict[str, float] = {}  # target -> since when it has taken nothing, in s of the loop
 
 
 class Phone(Sender):
@@ -30,6 +31,15 @@ class Phone(Sender):
 
     async def send(self, delivery: Delivery) -> str | None:
         """As `Sender`."""
+        try:
+            said = await self._answer(delivery)
+        except (TargetError, asyncio.CancelledError):
+            self._exchange.failing.setdefault(self.name, asyncio.get_running_loop().time())
+            raise
+        self._exchange.failing.pop(self.name, None)
+        return said
+
+    async def _answer(self, delivery: Delivery) -> str:
         exchange = self._exchange
         mode = exchange.mode.get(self.name, "")
         if mode == "away":

@@ -1,8 +1,9 @@
 """From a seed to what happens: a list that can be read, cut down and played again. Nothing else is drawn for it."""
 
+import math
 import random
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bellsim.world.pace import LEAD_MS
@@ -58,8 +59,15 @@ PEOPLE_FAULTS = ("asleep",)
 ATTACKS = ("replay", "replay_heartbeat", "forge", "retained", "flood", "garble")
 STREET = ("street",)
 FAULTS = BELL_FAULTS + BROKER_FAULTS + GATEWAY_FAULTS + PHONE_FAULTS + PEOPLE_FAULTS + ATTACKS + STREET
+RARE = ("forgets", "cover", "old_receipts", "one_way")  # drawn apart, each with what it is for: see `_rare`
+EVERY_FAULT = FAULTS + RARE
+HAMMER = ("hammer",)  # somebody presses on and on
 PRESSES = ("press", "double", "test_press")
 HOME = ("door", "wall", "arm", "disarm", "duress")
+
+HAMMER_MS = 2_400  # between two presses of one finger: each is a press of its own
+ONE_WAY_OF_WORLDS, MEANWHILE_OF_WORLDS = 0.2, 0.15
+COVER_MS = 240_000  # longer than a silent bell may go unmissed
 
 EPISODES_A_DAY = (3, 5)
 EPISODE_MS = (2 * MIN, 6 * MIN)
@@ -76,6 +84,19 @@ class Plan:
     episodes: tuple[tuple[int, int], ...]
     happenings: tuple[Happening, ...]
 
+    def keep(self, numbers: Collection[int]) -> "Plan":
+        """Only these of its happenings, counted from 0, and the episodes that they need."""
+        kept = tuple(one for number, one in enumerate(self.happenings) if number in numbers)
+        needed = tuple(
+            (begin_ms, end_ms)
+            for place, (begin_ms, end_ms) in enumerate(self.episodes)
+            if any(begin_ms <= one.at_ms < self._next_ms(place) for one in kept)
+        )
+        return replace(self, episodes=needed, happenings=kept)
+
+    def _next_ms(self, place: int) -> float:
+        return self.episodes[place + 1][0] if place + 1 < len(self.episodes) else math.inf
+
 
 def make(seed: int, days: float, bells: Sequence[Bell]) -> Plan:
     """The same seed, days and bells make the same plan."""
@@ -90,6 +111,9 @@ def make(seed: int, days: float, bells: Sequence[Bell]) -> Plan:
         episodes.append((begin_ms, end_ms))
         happenings += _episode(chance, bells, begin_ms + LEAD_MS, end_ms)
     happenings += _cuts(random.Random(f"{seed}/cuts"), bells, episodes)
+    happenings += _rare(random.Random(f"{seed}/rare"), bells, episodes)
+    happenings += _one_way(random.Random(f"{seed}/one_way"), bells, episodes)
+    happenings += _meanwhile(random.Random(f"{seed}/meanwhile"), bells, episodes)
     return Plan(seed, days, len(bells), tuple(episodes), tuple(sorted(happenings)))
 
 
@@ -123,6 +147,71 @@ def _cuts(chance: random.Random, bells: Sequence[Bell], episodes: list[tuple[int
                 Happening(at_ms + chance.randint(20 * S, 35 * S), "power_cut", bell, chance.randint(2 * S, 20 * S)),
             ]
     return found
+
+
+def _rare(chance: random.Random, bells: Sequence[Bell], episodes: list[tuple[int, int]]) -> list[Happening]:
+    """What needs more than one thing at a time to hurt."""
+    found = []
+    for begin_ms, end_ms in episodes:
+        from_ms, bell = begin_ms + LEAD_MS, chance.choice(bells).bell_id
+        draw, span_ms = chance.random(), end_ms - begin_ms - LEAD_MS
+        if draw < 0.12:  # more presses than any outbox holds, and no way out
+            many = chance.choice([8, 15, 38])
+            last_ms = many * HAMMER_MS
+            at_ms = chance.randint(from_ms, from_ms + max(0, span_ms - last_ms - 25 * S))
+            found += [
+                Happening(at_ms, "air", bell, last_ms + 20 * S),
+                Happening(at_ms + 5 * S, "hammer", bell, 0, many),
+            ]
+            if chance.random() < 0.5:
+                found.append(Happening(at_ms + last_ms + 8 * S, "power_cut", bell, 2 * S))
+        elif draw < 0.3:  # a start whose record is gone, between two presses
+            at_ms = chance.randint(from_ms + 20 * S, end_ms - 70 * S)
+            found += [
+                Happening(at_ms - 15 * S, "press", bell),
+                Happening(at_ms, "forgets", bell, chance.randint(2 * S, 10 * S)),
+                Happening(at_ms + 40 * S, "press", bell),
+            ]
+        elif draw < 0.45:  # what a bell was told is told to it again, when more has been said of its press
+            at_ms = chance.randint(from_ms, end_ms - 110 * S)
+            found += [
+                Happening(at_ms, "press", bell),
+                Happening(at_ms + chance.randint(60 * S, 100 * S), "old_receipts", bell),
+            ]
+        elif span_ms > COVER_MS:  # somebody cuts a bell off, and speaks for it
+            found.append(Happening(from_ms, "cover", bell, COVER_MS))
+    return found
+
+
+def _one_way(chance: random.Random, bells: Sequence[Bell], episodes: list[tuple[int, int]]) -> list[Happening]:
+    """A press arrives, and no answer comes back until its case is closed."""
+    if chance.random() > ONE_WAY_OF_WORLDS:
+        return []
+    begin_ms, _ = chance.choice(episodes)
+    bell, at_ms = chance.choice(bells).bell_id, begin_ms + LEAD_MS + chance.randint(5 * S, 20 * S)
+    return [
+        Happening(at_ms, "test_press", bell),
+        Happening(at_ms + 500, "one_way", bell, chance.randint(70 * S, 100 * S)),
+    ]
+
+
+def _meanwhile(chance: random.Random, bells: Sequence[Bell], episodes: list[tuple[int, int]]) -> list[Happening]:
+    """A press that only the broker has, when it forgets all; a case that nobody has taken, when the clock is set."""
+    draw, (begin_ms, _), bell = chance.random(), chance.choice(episodes), chance.choice(bells).bell_id
+    at_ms = begin_ms + LEAD_MS + chance.randint(5 * S, 20 * S)
+    if draw < MEANWHILE_OF_WORLDS:
+        return [
+            Happening(at_ms, "gateway_cut", "gateway", 40 * S),
+            Happening(at_ms + 8 * S, "press", bell),
+            Happening(at_ms + chance.randint(12 * S, 25 * S), "broker_amnesia", "broker-1", 5 * S),
+        ]
+    if draw < 2 * MEANWHILE_OF_WORLDS:
+        step_ms = chance.choice([-90 * S, -HOUR, -2 * DAY, HOUR])
+        return [
+            Happening(at_ms, "press", bell),
+            Happening(at_ms + chance.randint(2 * S, 10 * S), "clock_step", "gateway", 60 * S, step_ms),
+        ]
+    return []
 
 
 def _fault(chance: random.Random, involved: Sequence[Bell], from_ms: int, until_ms: int) -> Happening:

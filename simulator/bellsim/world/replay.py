@@ -13,8 +13,12 @@ def told(outcome: Outcome, lanes: tuple[str, ...] = ()) -> Iterator[str]:
             yield _told(line)
 
 
+def clock(at_ms: int) -> str:
+    """Virtual time as hours, minutes, seconds and milliseconds since the beginning."""
+    seconds, ms = divmod(at_ms, 1_000)
+    return f"{seconds // 3_600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{ms:03}"
+
+
 def _told(line: Line) -> str:
-    seconds, ms = divmod(line.at_ms, 1_000)
-    clock = f"{seconds // 3_600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{ms:03}"
     mark = "✗" if line.kind == "wrong" else "⚡" if line.kind == "fault" else " "
-    return f"{clock} {mark} {line.lane:10} {line.kind:8} {line.text}"
+    return f"{clock(line.at_ms)} {mark} {line.lane:10} {line.kind:8} {line.text}"

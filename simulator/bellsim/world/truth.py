@@ -8,6 +8,7 @@ from typing import Any
 
 BUTTON = ("panic", "holdup", "medical", "test")
 PATTERN_MS = 5_000  # no press waits longer to be an event
+OUTBOX_MAX = 32  # events that a bell keeps
 TRACE_MAX = 200_000  # lines that are kept; the digest has all of them
 
 
@@ -63,6 +64,9 @@ class Truth:
     events: dict[tuple[str, str, int], Event] = field(default_factory=dict)
     acts: dict[int, set[str]] = field(default_factory=dict)  # incident -> what people did, or tried to do
     merged: list[tuple[int, int]] = field(default_factory=list)
+    tried_ms: dict[int, int] = field(default_factory=dict)  # incident -> when somebody last did, or tried, anything
+    done: list[tuple[int, str, str]] = field(default_factory=list)  # (incident, act, by) that the gateway carried out
+    accepted: list[tuple[int, str, str | None]] = field(default_factory=list)  # (incident, by, offered to)
     told: Counter[int] = field(default_factory=Counter)  # incident -> messages that reached somebody
     trace: list[Line] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -109,6 +113,15 @@ class Truth:
             self.events[key] = event
             found.append(event)
         return found
+
+    def dropped(self, bell_id: str, waiting: list[tuple[str, int]], said: str) -> None:
+        """A full outbox gave one up, and says so; waiting: what it holds now. It may do that, and only then."""
+        seq = int(said.rsplit(" ", 1)[1])
+        if len(waiting) < OUTBOX_MAX:
+            return
+        for event in self.events.values():
+            if event.bell_id == bell_id and event.seq == seq and (event.boot, event.seq) not in waiting:
+                event.gone = event.gone or "its outbox was full"
 
     def changed(self, bell_id: str, records: list[dict[str, Any]]) -> None:
         """An event that waited has become something else."""

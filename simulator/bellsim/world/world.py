@@ -8,6 +8,7 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -35,6 +36,8 @@ from bellsim.year import town
 FIRST_DAY = date(2026, 11, 23)
 DOORS = ["broker-1", "broker-2"]
 CHECK_S = 10.0  # so often while time is played closely
+CALM_CHECK_S = 600.0
+FORGOTTEN_MS = 40 * MIN  # whoever is on duty closes what was open for so long; else one incident tells people all day
 SETTLE_S = 240.0  # after the last fault: whatever waits must have arrived
 SWEEPS = 4
 _MEMORY = "/dev/shm"
@@ -112,6 +115,7 @@ class World:
 
     def __init__(self, loop: VirtualLoop, folder: Path, plan: Plan, listed: list[town.Bell]) -> None:
         self.loop, self.plan, self._listed = loop, plan, listed
+        self._own = copy_context()
         self.truth = Truth()
         self.hands = Hands(loop, town.start_ms(FIRST_DAY))
         self.disk_full = False
@@ -122,7 +126,7 @@ class World:
             DOORS, self.broker, lambda: (wire for bell in self.bells.values() for wire in bell.road.wires)
         )
         self.exchange = Exchange(self._chance("phones"), self._got)
-        self.attacker = Attacker(self._chance("attacker"), self._intrude)
+        self.attacker = Attacker(self._chance("attacker"), self._intrude, self._whisper)
         self.gate = Gate(
             town.settings(folder),
             self.hands,
@@ -131,9 +135,9 @@ class World:
             {name: lambda name=name: Phone(name, self.exchange) for name in town.PHONES},  # type: ignore[misc]
             self._event,
             self._receipt,
-            lambda why: self.note("gateway", "power", why),
+            self._gateway_died,
         )
-        self.people = People(self.gate, self.truth, self._chance("people"), loop, self.note)
+        self.people = People(self.gate, self.truth, self._chance("people"), loop, self.note, self._chance("meddling"))
         self.bells = {
             bell.bell_id: VirtualBell(
                 bell,
@@ -212,12 +216,15 @@ class World:
                 await self._until(self.loop.time() + CHECK_S)
                 self.checker.look()
             else:
-                await self._until(self.loop.time() + 600)
+                await self._until(self.loop.time() + CALM_CHECK_S)
+                self.people.look_over(FORGOTTEN_MS)
 
     async def _finish(self) -> None:
         """Everything is mended, and had time to arrive; then whoever is left closes what is open."""
         self._come_close()
         self.hand.heal()
+        if self.gate.running:
+            self.gate.faults.die_at = None
         for bell in self.bells.values():
             bell.disk.wear_out = 0
             bell.forget_cuts()
@@ -268,6 +275,9 @@ class World:
                 self.truth.changed(bell.bell_id, effect[1])
                 for event in self.truth.saw(bell.bell_id, effect[1], self.hands.true_ms(), risk):
                     self.note(bell.bell_id, "event", f"{event.what} {event.state} {event.boot[:4]}/{event.seq}")
+            elif effect[0] == "log" and effect[1].startswith("outbox full: dropped"):
+                waiting = [(one.boot, one.seq) for one in bell.app._node.outbox.entries]
+                self.truth.dropped(bell.bell_id, waiting, effect[1])
         self.checker.node(bell, given, effects)
 
     def _overhear(self) -> None:
@@ -275,14 +285,16 @@ class World:
         publish = self.broker.publish
 
         def heard(topic: str, payload: bytes, retain: bool) -> None:
-            if topic.endswith("/up"):
-                self.attacker.overhears(topic, payload)
+            self.attacker.overhears(topic, payload)
             publish(topic, payload, retain)
 
         self.broker.publish = heard  # type: ignore[method-assign]
 
     def _intrude(self, topic: str, payload: bytes, retained: bool) -> None:
         self.broker.intrude(topic, payload, retained)
+
+    def _whisper(self, topic: str, payload: bytes) -> None:
+        self.broker.say(topic, payload)
 
     def _event(self, event: dict[str, Any]) -> None:
         """A live event of the gateway."""
@@ -306,12 +318,18 @@ class World:
 
     # The gateway
 
+    def _gateway_died(self, why: str) -> None:
+        self.note("gateway", "power", why)
+        # Whoever made it die may be a bell: what starts again must not go with that bell's power.
+        self.loop.call_later(self.hand.away_s, self.start_gateway, context=self._own)
+
     def start_gateway(self) -> None:
         """It comes back, if it is gone."""
         if not self.gate.running:
             self.loop.create_task(self._start_gateway())
 
     async def _start_gateway(self) -> None:
+        self.exchange.failing.clear()  # whatever a gateway was told of its targets died with it
         await self.gate.start([])
         self.gate.faults.full = self.disk_full
         self.gate.calm = not self._close

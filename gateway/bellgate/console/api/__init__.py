@@ -2,6 +2,7 @@
 
 incidents   reading them, and what people decide about them
 bells       where they hang, how they are
+press_tests begun at a console, followed live
 installing  for the installer's kit: routing, walk test, certificate, the port's code
 map         what may lie under the map of bells
 colleagues  who may take an incident over, and whom an escalation tells next
@@ -31,6 +32,7 @@ from bellgate.console.api import (
     map,
     people,
     policy,
+    press_tests,
     profile,
     reports,
     stream,
@@ -40,7 +42,10 @@ from bellgate.console.api.answers import ERRORS
 from bellgate.console.deps import Deps
 from bellgate.console.entry import Entry
 
-PARTS = (incidents, colleagues, history, desks, bells, installing, map, lists, reports, policy, stream, troubles)
+PARTS = (
+    *(incidents, colleagues, history, desks, bells, press_tests, installing, map, lists, reports, policy, stream),
+    troubles,
+)
 
 
 def router(deps: Deps, access: Access, entry: Entry) -> APIRouter:

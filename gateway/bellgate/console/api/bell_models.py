@@ -14,6 +14,9 @@ _NAME_CHARS, _ADDRESS_CHARS, _FLOOR_CHARS, _NOTE_CHARS = 100, 200, 40, 500
 _LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 
 
+DUE = "Until when somebody should press it as a test; null: nobody is asked to."
+
+
 def _line(most: int, least: int = 0) -> StringConstraints:
     return StringConstraints(strip_whitespace=True, min_length=least, max_length=most, pattern=_LINE)
 
@@ -69,7 +72,7 @@ class BellItem(Bell):
     """One of a list."""
 
     last_test_ms: int | None
-    test_due_ms: int = Field(description="Until when somebody should press it as a test.")
+    test_due_ms: int | None = Field(description=DUE)
     troubles: list[str]
 
 
@@ -110,6 +113,7 @@ class BellDetail(Bell):
 
     seen: str = Field(description="Which place this is: name it when you change the place.")
     last_test: PressTest | None
+    test_due_ms: int | None = Field(description=DUE)
     troubles: list[TroubleLine]
     closed_365d: dict[str, int] = Field(description="{disposition: how many real alarms}, without duplicates.")
     false_365d: int = Field(description="accidental, prank and device_fault. Shown, and never used to suppress.")
@@ -155,6 +159,7 @@ class OwnBell(BaseModel):
     mains: bool | None
     firmware: str | None
     last_test: PressTest | None
+    test_due_ms: int | None = Field(description=DUE)
     troubles: list[str]
     rings_at: list[str] = Field(description="The stations that are told of its alarm, the first first.")
     incidents: list[Case] = Field(description="The newest, at most 20.")

@@ -47,14 +47,15 @@ def _reading(api: APIRouter, deps: Deps, access: Access) -> None:
     async def list_bells(principal: Annotated[Principal, Depends(access.to("bells"))]) -> dict[str, Any]:
         """Every bell with its last sign of life, its last press test and its troubles."""
         await access.looked(principal, "bells")
-        items = await deps.store.read(partial(bell_history.listing, areas=principal.areas))
+        every_days = deps.config.bells.press_test_days
+        items = await deps.store.read(partial(bell_history.listing, every_days=every_days, areas=principal.areas))
         items = [row | _unread(principal) for row in items]
         return {"items": items, "now_ms": deps.clock.now_ms()}
 
     @api.get("/bells/{bell_id}", response_model=BellDetail, responses=MISSING)
     async def one_bell(bell_id: BellId, principal: Annotated[Principal, Depends(access.to("bells"))]) -> dict[str, Any]:
         """Everything of one bell."""
-        detail = await deps.store.read(partial(_detail, principal, bell_id, deps.clock.now_ms()))
+        detail = await deps.store.read(partial(_detail, deps, principal, bell_id))
         await access.looked(principal, f"bell {bell_id}")
         return detail
 
@@ -79,8 +80,7 @@ def _changing(api: APIRouter, deps: Deps, access: Access) -> None:
         """
         if (given.lat is None) != (given.lon is None):
             raise Refused(422, "invalid", "lat, lon: a position has both, or neither")
-        now_ms = deps.clock.now_ms()
-        detail, events = await deps.store.write(partial(_place, principal, bell_id, given, now_ms))
+        detail, events = await deps.store.write(partial(_place, deps, principal, bell_id, given))
         for event in events:
             deps.hub.publish(event)
         return detail
@@ -90,17 +90,17 @@ def _changing(api: APIRouter, deps: Deps, access: Access) -> None:
         bell_id: BellId, given: OwnersGiven, principal: Annotated[Principal, Depends(access.to("people"))]
     ) -> dict[str, Any]:
         """Whose it is: these users see it, and no others with the role owner."""
-        return await deps.store.write(partial(_owners, principal, bell_id, given, deps.clock.now_ms()))
+        return await deps.store.write(partial(_owners, deps, principal, bell_id, given))
 
 
 def _own(api: APIRouter, deps: Deps, access: Access) -> None:
     people = frozenset(person.name for person in deps.config.people)
-    roster = deps.config.roster()
+    roster, every_days = deps.config.roster(), deps.config.bells.press_test_days
 
     @api.get("/my/bells", response_model=OwnBells)
     async def my_bells(principal: Annotated[Principal, Depends(access.to("own"))]) -> dict[str, Any]:
         """The bells of whoever asks: are they alive, when were they tested, what happened."""
-        items = await deps.store.read(partial(_owned, principal, roster, people))
+        items = await deps.store.read(partial(_owned, principal, roster, people, every_days))
         return {"items": items, "now_ms": deps.clock.now_ms()}
 
 
@@ -122,15 +122,17 @@ def _unread(principal: Principal) -> dict[str, None]:
     return {} if principal.may("read") else {"open_incidents": None, "open_alarms": None}
 
 
-def _detail(principal: Principal, bell_id: str, now_ms: int, tx: Tx) -> dict[str, Any]:
+def _detail(deps: Deps, principal: Principal, bell_id: str, tx: Tx) -> dict[str, Any]:
     row = find(principal, bell_id, tx)
-    counts = bell_history.dispositions(tx, bell_id, now_ms)
+    counts = bell_history.dispositions(tx, bell_id, deps.clock.now_ms())
+    test = bell_history.last_test(tx, bell_id)
     return (
         row
         | _unread(principal)
         | {
             "seen": places.seen(row),
-            "last_test": bell_history.last_test(tx, bell_id),
+            "last_test": test,
+            "test_due_ms": _due_ms(row, test, deps.config.bells.press_test_days),
             "troubles": troubles.of_bell(tx, bell_id),
             "closed_365d": counts,
             "false_365d": sum(counts.get(one, 0) for one in bell_history.FALSE),
@@ -142,34 +144,41 @@ def _detail(principal: Principal, bell_id: str, now_ms: int, tx: Tx) -> dict[str
     )
 
 
+def _due_ms(row: dict[str, Any], test: dict[str, Any] | None, every_days: int) -> int | None:
+    return bell_history.test_due_ms(row, None if test is None else test["at_ms"], every_days)
+
+
 def _place(
-    principal: Principal, bell_id: str, given: PlaceGiven, now_ms: int, tx: Tx
+    deps: Deps, principal: Principal, bell_id: str, given: PlaceGiven, tx: Tx
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     find(principal, bell_id, tx)
     wanted = places.Place(**given.model_dump(exclude={"seen", "confirm"}))
-    places.change(tx, bell_id, given.seen, wanted, given.confirm, principal.name, now_ms)
+    places.change(tx, bell_id, given.seen, wanted, given.confirm, principal.name, deps.clock.now_ms())
     events = [
         {"type": "incident", "change": "place", "incident": case, "sound": False}
         for number in incidents.open_of(tx, bell_id)
         if (case := incidents.summary(tx, number)) is not None
     ]
     news.tell(tx, events)
-    return _detail(principal, bell_id, now_ms, tx), events
+    return _detail(deps, principal, bell_id, tx), events
 
 
-def _owners(principal: Principal, bell_id: str, given: OwnersGiven, now_ms: int, tx: Tx) -> dict[str, Any]:
+def _owners(deps: Deps, principal: Principal, bell_id: str, given: OwnersGiven, tx: Tx) -> dict[str, Any]:
     find(principal, bell_id, tx)
-    places.set_owners(tx, bell_id, given.seen, given.owners, principal.name, now_ms)
-    return _detail(principal, bell_id, now_ms, tx)
+    places.set_owners(tx, bell_id, given.seen, given.owners, principal.name, deps.clock.now_ms())
+    return _detail(deps, principal, bell_id, tx)
 
 
-def _owned(principal: Principal, roster: Roster, people: frozenset[str], tx: Tx) -> list[dict[str, Any]]:
+def _owned(
+    principal: Principal, roster: Roster, people: frozenset[str], every_days: int, tx: Tx
+) -> list[dict[str, Any]]:
     """No names of staff. Whoever is forced to show this page must not be betrayed by it: a duress never stands on
     it, and a silent alarm only when it is over."""
     items = []
     for bell_id in places.owned(tx, principal.name):
         for row in bells.listing(tx, bell_id=bell_id):
             health = row["health"] or {}
+            test = bell_history.last_test(tx, bell_id)
             shown = [
                 case
                 for case in bell_history.cases(tx, bell_id, CASES_MAX)
@@ -181,7 +190,8 @@ def _owned(principal: Principal, roster: Roster, people: frozenset[str], tx: Tx)
                     "battery_mv": health.get("bat_mv"),
                     "mains": health.get("mains"),
                     "firmware": health.get("fw"),
-                    "last_test": bell_history.last_test(tx, bell_id),
+                    "last_test": test,
+                    "test_due_ms": _due_ms(row, test, every_days),
                     "troubles": [line["kind"] for line in troubles.of_bell(tx, bell_id)],
                     "rings_at": _rings_at(roster, people, row),
                     "incidents": shown,

@@ -24,18 +24,20 @@ class MapAnswer(BaseModel):
 
     streets: Streets | None
     problem: str
+    attribution: str | None = Field(description="Of outlines that the operator has brought; null: this version's own.")
 
 
 def add(api: APIRouter, deps: Deps, access: Access) -> None:
     """GET map."""
 
     tiles, problem = opened(deps.config.tiles_path)
+    attribution = None if deps.config.console.boundaries is None else deps.config.boundaries.attribution
 
     @api.get("/map", response_model=MapAnswer)
     async def about(principal: Annotated[Principal, Depends(access.to("bells"))]) -> dict[str, Any]:
         """Whether there are streets under the map."""
         if tiles is None:
-            return {"streets": None, "problem": problem}
+            return {"streets": None, "problem": problem, "attribution": attribution}
         told = tiles.about
         return {
             "streets": {
@@ -45,4 +47,5 @@ def add(api: APIRouter, deps: Deps, access: Access) -> None:
                 "attribution": told.attribution,
             },
             "problem": "",
+            "attribution": attribution,
         }

@@ -107,6 +107,7 @@ class Report(BaseModel):
     bells: int
     never_heard: int
     heard: float | None
+    test_every_days: int = Field(description="How often a bell has to be pressed; 0: nobody is asked to.")
     overdue: int
     availability: list[Availability]
     tests: list[Tests]

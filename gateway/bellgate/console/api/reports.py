@@ -50,14 +50,14 @@ def add(api: APIRouter, deps: Deps, access: Access) -> None:
         span = Span(from_ms, max(from_ms, min(until_ms, now_ms)), principal.areas, (area,) if area else ())
         asked = figures.Question(first, last, span, now_ms)
         starts = figures.midnights(calendar, first, last)
-        keep_days = deps.config.retention.troubles_days
+        keep_days, press_days = deps.config.retention.troubles_days, deps.config.bells.press_test_days
         if waiting >= WAITING_MAX:
             raise Refused(503, "busy", "several reports are being made: ask again in a minute", {"Retry-After": "30"})
         waiting += 1
         try:
             async with turn:
                 return await deps.store.read(
-                    lambda tx: figures.report(tx, asked, starts, keep_days, DEADLINE_S), DEADLINE_S + 5
+                    lambda tx: figures.report(tx, asked, starts, keep_days, press_days, DEADLINE_S), DEADLINE_S + 5
                 )
         finally:
             waiting -= 1

@@ -8,6 +8,7 @@ import { frame } from "../common/frame.js";
 import { Fresh } from "../common/fresh.js";
 import { language, t } from "../common/texts.js";
 import { Detail } from "./detail.js";
+import { BELLS_MAX, MAY, PressTests } from "./press.js";
 
 // Half of the time after which a bell without heartbeat counts as silent would do; this looks alive.
 const EVERY_MS = 10_000;
@@ -18,6 +19,7 @@ const AGES_EVERY_MS = 1_000;
 const byId = (id) => document.getElementById(id);
 // when: only on a screen so wide.
 const COLUMNS = [
+  ...(MAY ? [{ name: "pick", of: null }] : []),
   { name: "state", of: null },
   { name: "bell", of: (bell) => bell.name },
   { name: "kind", of: (bell) => kindText(bell), when: "wide" },
@@ -34,13 +36,17 @@ let shown = [];
 let slice = SLICE;
 let sorted = { by: "state", down: false };
 const rows = new Map(); // bell_id: {row, bell}
+const picked = new Set(); // bell_ids, for a press test
+const place = (name) => COLUMNS.findIndex((column) => column.name === name);
 
 const fresh = new Fresh("/api/v1/bells", EVERY_MS, take, byId("age"));
-const detail = new Detail(byId("detail"), () => fresh.now_ms(), () => fresh.ask());
+const press = new PressTests();
+const detail = new Detail(byId("detail"), () => fresh.now_ms(), () => fresh.ask(), press);
 
 function take({ items }) {
   bells = items;
   fillFilters();
+  for (const id of [...picked]) if (!bells.some((bell) => bell.bell_id === id && bell.state !== "revoked")) picked.delete(id);
   draw();
   document.body.dataset.drawn = "true";
   if (!detail.open && location.hash.length > 1) choose(location.hash.slice(1));
@@ -107,11 +113,20 @@ function draw() {
   byId("count").textContent = t("bells.count", { n: shown.length, of: bells.filter((bell) => bell.state !== "revoked").length });
   byId("none").hidden = shown.length > 0;
   byId("more").hidden = shown.length <= slice;
+  drawPicked();
   byId("more").textContent = t("bells.more", { n: Math.min(SLICE, shown.length - slice), left: shown.length - slice });
+}
+
+function drawPicked() {
+  byId("pick-all").hidden = !MAY || shown.length === 0;
+  byId("press-picked").hidden = picked.size === 0;
+  byId("press-picked").disabled = picked.size > BELLS_MAX;
+  byId("press-picked").textContent = picked.size > BELLS_MAX ? t("press.too_many", { n: picked.size, most: BELLS_MAX }) : t("press.picked", { n: picked.size });
 }
 
 function drawHeads() {
   byId("heads").replaceChildren(...COLUMNS.map(({ name, when = "" }) => {
+    if (name === "pick") return make("th", { scope: "col" }, make("span", { class: "unseen", text: t("press.pick") }));
     const button = make("button", { type: "button", class: "quiet", "data-sort": name, text: t(`bells.${name}`) });
     const head = make("th", { scope: "col", class: when }, button);
     if (sorted.by === name) head.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
@@ -125,25 +140,32 @@ function rowOf(bell) {
   rows.set(bell.bell_id, { row, bell });
   const said = cells(bell);
   [...row.children].forEach((cell, at) => {
-    if (at === 0) {
+    const { name } = COLUMNS[at];
+    if (name === "pick") {
+      const box = cell.firstChild;
+      box.checked = picked.has(bell.bell_id);
+      box.disabled = bell.state === "revoked";
+      box.setAttribute("aria-label", t("press.pick_bell", { name: bell.name }));
+    } else if (name === "state") {
       const mark = stateMark(bell);
       if (cell.firstChild?.outerHTML !== mark.outerHTML) cell.replaceChildren(mark);
-    } else if (at === 1) {
+    } else if (name === "bell") {
       const [button, place] = cell.children;
       if (button.textContent !== bell.name) button.textContent = bell.name;
       const text = [bell.address, bell.floor].filter(Boolean).join(" · ");
       if (place.textContent !== text) place.textContent = text;
-    } else if (cell.textContent !== said[at]) cell.textContent = said[at];
+    } else if (cell.textContent !== said[name]) cell.textContent = said[name];
   });
-  row.children[5].classList.toggle("overdue", bell.state === "active" && testOverdue(bell, fresh.now_ms()));
+  row.children[place("last_test")].classList.toggle("overdue", testOverdue(bell, fresh.now_ms()));
   row.setAttribute("aria-selected", String(detail.bell_id === bell.bell_id));
   return row;
 }
 
 function emptyRow(bell) {
-  const row = make("tr", {}, ...COLUMNS.map(({ when = "" }) => make("td", { class: when })));
+  const row = make("tr", {}, ...COLUMNS.map(({ name, when = "" }) => make("td", { class: `${when} col-${name}` })));
   const button = make("button", { type: "button", class: "quiet bell-name", "data-bell": bell.bell_id });
-  row.children[1].append(button, make("small", {}), make("code", { text: bell.bell_id }));
+  if (MAY) row.children[place("pick")].append(make("input", { type: "checkbox", "data-pick": bell.bell_id }));
+  row.children[place("bell")].append(button, make("small", {}), make("code", { text: bell.bell_id }));
   return row;
 }
 
@@ -151,18 +173,19 @@ function cells(bell) {
   const now_ms = fresh.now_ms();
   const overdue = testOverdue(bell, now_ms);
   const tested = agoText(bell.last_test_ms, now_ms);
-  return [
-    "", "", kindText(bell), bell.site, agoText(bell.last_seen_ms, now_ms),
-    overdue ? t("bells.overdue", { when: tested }) : tested,
-    batteryText(bell.health?.bat_mv), bell.health?.fw ?? "–", troubleNames(bell.troubles) || "–",
-  ];
+  return {
+    kind: kindText(bell), area: bell.site, last_seen: agoText(bell.last_seen_ms, now_ms),
+    last_test: overdue ? t("bells.overdue", { when: tested }) : tested,
+    battery: batteryText(bell.health?.bat_mv), firmware: bell.health?.fw ?? "–", trouble: troubleNames(bell.troubles) || "–",
+  };
 }
 
 // Ages run on between two answers.
 function tick() {
   for (const { row, bell } of rows.values()) {
     const text = agoText(bell.last_seen_ms, fresh.now_ms());
-    if (row.children[4].textContent !== text) row.children[4].textContent = text;
+    const cell = row.children[place("last_seen")];
+    if (cell.textContent !== text) cell.textContent = text;
   }
 }
 
@@ -172,9 +195,37 @@ function choose(bell_id) {
 }
 
 byId("rows").addEventListener("click", (event) => {
+  if (event.target.closest(".col-pick")) return;
   const id = event.target.closest("tr")?.querySelector("[data-bell]")?.dataset.bell;
   if (id) choose(id);
 });
+byId("rows").addEventListener("change", (event) => {
+  const id = event.target.dataset.pick;
+  if (event.target.checked) picked.add(id);
+  else picked.delete(id);
+  drawPicked();
+});
+byId("pick-all").addEventListener("click", () => {
+  const all = shown.filter((bell) => bell.state !== "revoked").map((bell) => bell.bell_id);
+  const every = all.every((id) => picked.has(id));
+  for (const id of all) if (every) picked.delete(id);
+    else picked.add(id);
+  draw();
+});
+byId("press-picked").addEventListener("click", () => {
+  const one = bells.find((bell) => picked.has(bell.bell_id));
+  press.ask([...picked], one.name);
+});
+press.onChange = (over) => {
+  detail.drawPress();
+  if (!over) return;
+  fresh.ask();
+  detail.again();
+};
+press.onBegun = () => {
+  picked.clear();
+  draw();
+};
 byId("rows").addEventListener("keydown", (event) => {
   const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
   const next = step && event.target.closest("tr")?.[step];
@@ -209,7 +260,9 @@ await frame(() => {
   fillFilters();
   fresh.draw();
   draw();
+  press.draw();
   detail.draw();
 });
 await fresh.ask();
+press.follow();
 setInterval(tick, AGES_EVERY_MS);

@@ -6,7 +6,9 @@ import { known, make, whatText } from "../common/elements.js";
 import { RIGHTS } from "../common/frame.js";
 import { detailOf, remedyOf, titleOf } from "../common/troubles.js";
 import { span, t } from "../common/texts.js";
+import { MAY, pastOf } from "./press.js";
 
+const byId = (id) => document.getElementById(id);
 // As the gateway takes them at most.
 const FIELDS = [["name", 100], ["address", 200], ["floor", 40], ["entrance", 500], ["approach", 500]];
 
@@ -14,17 +16,19 @@ export class Detail {
   #element;
   #now_ms;
   #changed;
+  #press;
   #bell = null;
   #editing = false;
   #message = null; // {key, problem}
   bell_id = null;
   onClose = () => {};
 
-  // changed: called when the gateway has taken a change.
-  constructor(element, now_ms, changed) {
+  // changed: called when the gateway has taken a change. press: the PressTests.
+  constructor(element, now_ms, changed, press) {
     this.#element = element;
     this.#now_ms = now_ms;
     this.#changed = changed;
+    this.#press = press;
     element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || event.isComposing) return;
       if (this.#editing) this.#edit(false);
@@ -47,6 +51,17 @@ export class Detail {
     this.#element.focus({ preventScroll: true });
     if (matchMedia("(max-width: 62rem)").matches) this.#element.scrollIntoView();
     history.replaceState(null, "", `#${bell_id}`);
+  }
+
+  // Read anew what stands there, unless somebody is at work in it.
+  async again() {
+    const { bell_id } = this;
+    const { status, body } = bell_id === null ? {} : await get(`/api/v1/bells/${encodeURIComponent(bell_id)}`);
+    const at = this.#element.contains(document.activeElement) ? document.activeElement : null;
+    if (status !== 200 || this.bell_id !== bell_id || this.#editing || at?.matches("input")) return;
+    this.#bell = body;
+    this.draw();
+    if (at?.id) byId(at.id)?.focus({ preventScroll: true });
   }
 
   close() {
@@ -85,7 +100,7 @@ export class Detail {
       edit.addEventListener("click", () => this.#edit(true));
       parts.push(make("p", { class: "row" }, edit));
     }
-    parts.push(...this.#troubles(bell), make("h3", { text: t("bells.health") }), this.#health(bell));
+    parts.push(...this.#troubles(bell), ...this.#tested(bell), make("h3", { text: t("bells.health") }), this.#health(bell));
     parts.push(make("h3", { text: t("bells.past") }), ...this.#past(bell));
     parts.push(make("h3", { text: t("bells.owners") }), make("p", { text: bell.owners.join(", ") || t("bells.no_owner") }));
     if (RIGHTS.has("people")) parts.push(this.#ownersForm(bell));
@@ -114,13 +129,37 @@ export class Detail {
     return [make("h3", { text: t("bells.trouble") }), make("ul", { class: "troubles" }, ...lines)];
   }
 
+  // When it was last pressed as a test, and the one that runs.
+  #tested(bell) {
+    const due = bell.test_due_ms === null ? "–" : dateText(bell.test_due_ms);
+    const past = make("ul", { class: "cases" });
+    pastOf(bell.bell_id).then((lines) => past.replaceChildren(...lines));
+    const parts = [make("h3", { text: t("press.title") }), facts([["test_due", due]]), make("div", { id: "press-here" }, ...this.#running()), past];
+    if (MAY && bell.state !== "revoked") {
+      const begin = make("button", { type: "button", id: "press-one", text: t("press.begin") });
+      begin.addEventListener("click", () => this.#press.ask([bell.bell_id], bell.name));
+      parts.push(make("p", { class: "row" }, begin));
+    }
+    return parts;
+  }
+
+  #running() {
+    const test = this.#press.of(this.bell_id);
+    return test === null ? [] : [this.#press.view(test)];
+  }
+
+  // The test has gone on: nothing else of the bell has to be said anew.
+  drawPress() {
+    this.#element.querySelector("#press-here")?.replaceChildren(...this.#running());
+  }
+
   #health(bell) {
     const { health } = bell;
     const now_ms = this.#now_ms();
     const test = bell.last_test;
     const outcome = test && (test.disposition ? known("disposition", test.disposition) : known("test_stage", test.stage));
     const tested = test ? `${agoText(test.at_ms, now_ms)} (${outcome})` : t("health.never");
-    const late = testOverdue({ last_test_ms: test?.at_ms ?? null, enrolled_ms: bell.enrolled_ms }, now_ms);
+    const late = testOverdue(bell, now_ms);
     return facts([
       ["last_seen", agoText(bell.last_seen_ms, now_ms)],
       ["last_test", late ? t("bells.overdue", { when: tested }) : tested],

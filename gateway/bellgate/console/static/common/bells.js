@@ -3,9 +3,6 @@
 import { known, make, symbol } from "./elements.js";
 import { language, span, t } from "./texts.js";
 
-// A press test is due once a month; five days of grace, for months are not alike and people are ill.
-const TEST_OVERDUE_MS = 35 * 86_400_000;
-
 // The worst first: this is the order of lists, and what stands on top on the map.
 export const STATES = ["incident", "silent", "trouble", "ok"];
 
@@ -33,10 +30,8 @@ function roughly(ms) {
   return ms >= 2 * 86_400_000 ? t("span.days", { d: Math.floor(ms / 86_400_000) }) : span(ms);
 }
 
-// null: nobody has ever pressed it as a test; that is overdue from the first month on.
-export function testOverdue(bell, now_ms) {
-  return now_ms - (bell.last_test_ms ?? bell.enrolled_ms) > TEST_OVERDUE_MS;
-}
+// By the gateway's settings; null: nobody is asked to press it.
+export const testOverdue = (bell, now_ms) => bell.test_due_ms !== null && now_ms > bell.test_due_ms;
 
 export const batteryText = (mv) => (mv === null || mv === undefined ? "–" : t("health.volts", { v: (mv / 1000).toFixed(2) }));
 

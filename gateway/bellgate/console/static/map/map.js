@@ -94,12 +94,16 @@ byId("more").addEventListener("click", () => {
 async function drawMap() {
   try {
     const [{ Places }, boundaries, streets] = await Promise.all([
-      import("./places.js"), fetch("/static/map/seoul-boundaries.geojson").then((answer) => answer.json()), get("/api/v1/map"),
+      import("./places.js"), fetch("/map/boundaries.geojson").then((answer) => answer.json()), get("/api/v1/map"),
     ]);
     places = new Places(byId("map"), boundaries, streets.body?.streets ?? null, (bell_id) => choose(bell_id, { scroll: true }));
     byId("zoom-in").addEventListener("click", () => places.zoom(1));
     byId("zoom-out").addEventListener("click", () => places.zoom(-1));
     byId("zoom-all").addEventListener("click", () => places.all(matching()));
+    if (streets.body?.attribution) {
+      delete byId("boundaries-attribution").dataset.t;
+      byId("boundaries-attribution").textContent = streets.body.attribution;
+    }
     byId("streets-attribution").textContent = streets.body?.streets?.attribution ?? "";
     const problem = streets.body?.problem ?? "";
     byId("streets-problem").hidden = problem === "";

@@ -60,6 +60,8 @@ export class Places {
     const thick = () => ({ color: colour("--soft"), weight: 1.6, opacity: 0.7, fill: !over, fillColor: colour("--paper"), fillOpacity: 1 });
     const dongs = L.geoJSON(of("dong"), { interactive: false, style: thin });
     const gus = L.geoJSON(of("gu"), { interactive: false, style: thick }).addTo(this.#map);
+    const all = gus.getBounds().isValid() ? gus.getBounds() : dongs.getBounds();
+    if (all.isValid()) this.#map.fitBounds(all, { animate: false });
     this.#dongs = L.layerGroup([dongs, ...this.#labels(of("dong"), "dong")]);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       dongs.setStyle(thin);

@@ -53,7 +53,7 @@ function test(bell) {
   const last = bell.last_test;
   const outcome = last && (last.disposition ? known("disposition", last.disposition) : known("test_stage", last.stage));
   const when = last ? t("mine.tested", { ago: agoText(last.at_ms, now_ms), outcome }) : t("mine.not_tested");
-  const due = testOverdue({ last_test_ms: last?.at_ms ?? null, enrolled_ms: bell.enrolled_ms }, now_ms);
+  const due = testOverdue(bell, now_ms);
   const how = make("details", {}, make("summary", { text: t("mine.how") }), make("ol", {}, ...STEPS.map((step) => make("li", { text: t(step) }))));
   how.open = unfolded.has(bell.bell_id);
   how.addEventListener("toggle", () => (how.open ? unfolded.add(bell.bell_id) : unfolded.delete(bell.bell_id)));

@@ -138,7 +138,7 @@ function drawTests() {
     const tag = make("span", { class: one.overdue ? "tag warn" : "tag good", text: t(one.overdue ? "report.late" : "report.in_time") });
     return make("tr", {}, bell(one), figure(one.tests), cell(one.last_test_ms === null ? t("report.never") : moment(one.last_test_ms), "when"), make("td", {}, tag));
   });
-  section("tests", t("report.tests"), ["tests"], t("report.tests_text"), ...bells(t("report.tests"), ["bell", "tests", "last_test", "overdue"], rows, ["tests"]));
+  section("tests", t("report.tests"), ["tests"], t("report.tests_text", { days: report.test_every_days }), ...bells(t("report.tests"), ["bell", "tests", "last_test", "overdue"], rows, ["tests"]));
 }
 
 function draw() {
