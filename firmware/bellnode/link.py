@@ -274,7 +274,7 @@ class Link:
             if self._why is not None:
                 raise LinkLost(self._why)
             packets = self._decoder.feed(await self._read())
-            self._state = link_state.heard(self._state)
+            self._state = link_state.heard(self._state, self._now_ms())
             while packets:
                 self._take(packets.pop(0))
 

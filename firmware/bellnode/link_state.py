@@ -18,7 +18,9 @@ OPEN_MS = 8000  # TCP, TLS, CONNACK and SUBACK together; an ECC handshake takes 
 URGENT_OPEN_MS = 4000  # with an alarm waiting: a frozen broker must have been left within 5 s
 WRITE_MS = 5000
 KEEPALIVE_S = 20  # the broker publishes our last will after 1.5 times this
-PING_MS = 14000  # of silence from us; before the keepalive is over, with room for a slow loop
+# Of silence from us: before the keepalive is over, with room for a slow loop. And of silence from the broker, however
+# much we say: what we say into a connection that only we still hold is answered by nobody.
+PING_MS = 14000
 ANSWER_MS = 5000  # for PINGRESP
 
 # (phase, input): next phase. Suspicion may come when the link is lost already, or the next one is being tried.
@@ -39,14 +41,14 @@ up hurry up
 )
 
 # index: place in the list of brokers. fails: in a row. due_ms: when to open. up_ms: since when, or None. sent_ms,
-# ping_ms: the last packet we sent, and the ping that waits for its answer (or None).
-_FIELDS = ("phase", "brokers", "index", "fails", "due_ms", "up_ms", "sent_ms", "ping_ms", "seed")
+# heard_ms, ping_ms: the last packet we sent, the last that came, and the ping that waits for its answer (or None).
+_FIELDS = ("phase", "brokers", "index", "fails", "due_ms", "up_ms", "sent_ms", "heard_ms", "ping_ms", "seed")
 Link = namedtuple("Link", _FIELDS)
 
 
 def start(brokers, seed, now_ms):
     """A link that opens the first of `brokers` (a count, at least 1) at once. seed: the jitter's."""
-    return Link("waiting", brokers, 0, 0, now_ms, None, 0, None, seed & 0x3FFFFFFF)
+    return Link("waiting", brokers, 0, 0, now_ms, None, 0, 0, None, seed & 0x3FFFFFFF)
 
 
 def _with(link, **changes):
@@ -64,7 +66,7 @@ def step(link, given, now_ms, urgent=False):
         deadline_ms = URGENT_OPEN_MS if urgent else OPEN_MS
         return _with(link, phase=phase), (("open", link.index, deadline_ms),)
     if given == "up":
-        return _with(link, phase=phase, up_ms=now_ms, sent_ms=now_ms, ping_ms=None), ()
+        return _with(link, phase=phase, up_ms=now_ms, sent_ms=now_ms, heard_ms=now_ms, ping_ms=None), ()
     if given == "hurry":
         soon_ms = min(link.due_ms, now_ms + BACKOFF_MS[0])
         return (_with(link, due_ms=soon_ms) if phase == "waiting" else link), ()
@@ -96,9 +98,9 @@ def sent(link, now_ms):
     return _with(link, sent_ms=now_ms)
 
 
-def heard(link):
+def heard(link, now_ms):
     """The link after a packet came in: whatever it was, the broker lives."""
-    return _with(link, ping_ms=None) if link.ping_ms is not None else link
+    return _with(link, heard_ms=now_ms, ping_ms=None)
 
 
 def watch(link, now_ms):
@@ -106,7 +108,7 @@ def watch(link, now_ms):
     if link.ping_ms is not None:
         left_ms = link.ping_ms + ANSWER_MS - now_ms
         return (link, None, left_ms) if left_ms > 0 else (link, "silent", 0)
-    left_ms = link.sent_ms + PING_MS - now_ms
+    left_ms = min(link.sent_ms, link.heard_ms) + PING_MS - now_ms
     if left_ms > 0:
         return link, None, left_ms
     return _with(link, ping_ms=now_ms, sent_ms=now_ms), "ping", ANSWER_MS

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RESERVE_FILE = "reserve"
+_MOUNTS = Path("/proc/self/mountinfo")
 # Room for some thousand presses with all that follows from them, and for the database's log to be made anew.
 RESERVE_BYTES = 16 * 1024 * 1024
 # Below this the operator is told, and a start gives the reserve up: the log alone takes 8 MiB.
@@ -35,9 +36,28 @@ def room(folder: Path) -> Room | None:
     try:
         usage = shutil.disk_usage(folder)
         flags = os.statvfs(folder).f_flag
+        device = folder.stat().st_dev
     except OSError:
         return None
-    return Room(usage.total, usage.free, bool(flags & os.ST_RDONLY))
+    return Room(usage.total, usage.free, bool(flags & os.ST_RDONLY) or _failed(device))
+
+
+def _failed(device: int) -> bool:
+    """True if the kernel has given this file system up. Since Linux 6.15 ext4 says so among the mounts alone."""
+    try:
+        mounts = _MOUNTS.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return given_up(mounts, f"{os.major(device)}:{os.minor(device)}")
+
+
+def given_up(mounts: str, device: str) -> bool:
+    """mounts: /proc/self/mountinfo; device: "major:minor", as the third word of its lines."""
+    for line in mounts.splitlines():
+        words = line.split(" ")
+        if len(words) > 2 and words[2] == device and {"emergency_ro", "shutdown"} & set(words[-1].split(",")):
+            return True
+    return False
 
 
 def give_up_reserve(data_dir: Path) -> bool:

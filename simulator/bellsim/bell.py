@@ -123,9 +123,11 @@ class Bell:
             self._minder = asyncio.ensure_future(self._start_again())
 
     async def _start_again(self) -> None:
-        """machine.reset(): the program ends by itself, and begins from its beginning. The cable stays where it is."""
+        """machine.reset(), or the watchdog: the program ends by itself, and begins from its beginning. The cable stays
+        where it is."""
         process = self.process
-        if process is not None and await process.wait() == 0:
+        if process is not None:
+            await process.wait()
             self._minder = None
             await self.power_cut()
             await self.power_on()
@@ -151,6 +153,9 @@ class Bell:
 
     async def stop(self) -> None:
         """End the bell in an orderly way, if it can, within STOP_DEADLINE_S; then as `power_cut`."""
+        if self._minder is not None:
+            self._minder.cancel()
+            self._minder = None
         if self.process is not None and self.powered:
             with contextlib.suppress(ConnectionError, TimeoutError):
                 self._plug.send({"quit": True})

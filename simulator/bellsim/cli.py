@@ -258,22 +258,41 @@ def _measured(
 
 @app.command()
 def chaos(
-    target: Annotated[str, typer.Option(help="What is killed: gateway.")] = "gateway",
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=10_000, help="Break everything for so long, with real bells; without: kills alone."),
+    ] = None,
+    target: Annotated[str, typer.Option(help="What is killed without --minutes: gateway.")] = "gateway",
     kills: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 50,
     presses: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, spread over the kills.")] = 2_000,
-    store: Annotated[str, typer.Option(help="sqlite, or postgresql (must be installed).")] = "sqlite",
+    store: Annotated[
+        str | None, typer.Option(help="sqlite, postgresql (must be installed), or with --minutes both (its default).")
+    ] = None,
     gateways: Annotated[int, typer.Option(min=1, max=4, help="How many at once; more than one on PostgreSQL.")] = 1,
-    broker: BrokerOption = "embedded",
-    seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="Of who is killed, and when after its start.")] = 1,
+    broker: Annotated[
+        str | None,
+        typer.Option(help="embedded, mosquitto (must be installed), or with --minutes both (its default)."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="Of what is broken, and when.")] = 1,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the folder with settings and logs.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Kill gateways at random moments while bells are pressed: is anything lost, told twice, or told late?"""
-    from bellsim.chaos import measure  # noqa: PLC0415
+    """Break gateways, or everything, while bells are pressed: what is lost, untrue, told twice, late or wrongly?"""
+    if minutes is not None:
+        from bellsim.chaos import campaign  # noqa: PLC0415
+
+        both = campaign.BOTH
+        _measured(
+            lambda say: campaign.measure(minutes, seed, broker or both, store or both, say, keep), as_json, aside=True
+        )
+        return
+    from bellsim.chaos.kills import measure  # noqa: PLC0415
 
     if target != "gateway":
         raise typer.BadParameter(f"{target!r} cannot be killed: gateway can", param_hint="--target")
-    _measured(lambda say: measure(kills, presses, store, gateways, broker, seed, say, keep), as_json)
+    _measured(
+        lambda say: measure(kills, presses, store or "sqlite", gateways, broker or "embedded", seed, say, keep), as_json
+    )
 
 
 @app.command()

@@ -90,6 +90,11 @@ class Dispatcher:
         """End it with a finding."""
         return await self._command(incident, "close", disposition=disposition)
 
+    async def open(self) -> list[Incident]:
+        """The newest open incidents, as a list shows them."""
+        items: list[Incident] = (await self._get("/api/v1/incidents", limit=PAGE))["items"]
+        return items
+
     async def detail(self, incident_id: int) -> Incident:
         """The incident with its signals, deliveries and timeline."""
         return await self._get(f"/api/v1/incidents/{incident_id}")
@@ -120,6 +125,15 @@ class Dispatcher:
                 assert isinstance(item, dict)
                 return item
         raise SimulatorError(f"the gateway does not know a bell {bell_id}")
+
+    async def clock(self) -> dict[str, Any]:
+        """The gateway's clock."""
+        return await self._get("/api/v1/clock")
+
+    async def troubles(self) -> list[dict[str, Any]]:
+        """What stands in the trouble list."""
+        items: list[dict[str, Any]] = (await self._get("/api/v1/troubles"))["items"]
+        return items
 
     async def _command(self, incident: Incident, action: str, **body: Any) -> Incident:
         newest = self.incidents.get(incident["id"], incident)

@@ -3,7 +3,9 @@
 `freeze` is silence, as when a router loses its uplink: nothing is refused and nothing arrives. What was on the way
 stays there, as TCP would send it again, and goes on after `restore`. `drop` is a reset: connections end at once, and
 new ones too. `vanish` is the other end without power: no goodbye reaches the broker, and what was still on the way is
-lost with the memory that would have sent it again. The bytes are TLS and pass unread; the proxy knows no keys.
+lost with the memory that would have sent it again. `lose_sight` makes connections half-open: each end still holds its
+own and hears nothing more, as when a router has forgotten them; new ones pass. The bytes are TLS and pass unread; the
+proxy knows no keys.
 """
 
 import asyncio
@@ -22,6 +24,7 @@ class _Cable:
         self.bell = writer
         self.broker: asyncio.StreamWriter | None = None
         self.gone = False  # the bell has no power any more
+        self.half_open = False
 
     def abort(self) -> None:
         for end in (self.bell, self.broker):
@@ -37,6 +40,11 @@ class Proxy:
         self.port = 0
         self.state = "open"  # open · frozen · dropped
         self.connections = 0  # accepted since the start
+        self.latency_s = 0.0  # in either direction, before each piece that passes
+        self.bytes_per_s: float | None = None  # in either direction; None: as quick as it goes
+        self.aborted = 0  # connections that were reset here
+        self.swallowed = 0  # bytes that half-open connections lost
+        self.slowed_s = 0.0  # for how long pieces waited here, all together
         # Called with (bytes, time.monotonic_ns()) when bytes from the bell have been passed on.
         self.passed_up: Callable[[int, int], None] | None = None
         self._open = asyncio.Event()
@@ -70,6 +78,17 @@ class Proxy:
         self._open.set()
         self._abort_all()
 
+    def reset(self) -> None:
+        """Reset every connection, once; new ones pass."""
+        self._abort_all()
+
+    def lose_sight(self) -> int:
+        """Every connection becomes half-open; how many."""
+        cables = [cable for cable in self._cables if not cable.half_open and not cable.gone]
+        for cable in cables:
+            cable.half_open = True
+        return len(cables)
+
     def vanish(self) -> None:
         """The bell loses its power now. The broker still holds the connection, until it loses patience."""
         for cable in self._cables:
@@ -84,6 +103,7 @@ class Proxy:
     def _abort_all(self) -> None:
         for cable in list(self._cables):
             cable.abort()
+            self.aborted += 1
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -128,8 +148,19 @@ class Proxy:
                     return
                 if cable.gone:
                     continue  # nobody is there to take it
+                if (wait_s := self._slowness_s(len(data))) > 0:
+                    await asyncio.sleep(wait_s)
+                    self.slowed_s += wait_s
+                if cable.half_open:
+                    self.swallowed += len(data)
+                    continue
                 writer.write(data)
                 if up and self.passed_up is not None:
                     self.passed_up(len(data), time.monotonic_ns())
                 await writer.drain()
+            if cable.half_open:
+                await asyncio.Event().wait()  # nor does the end of a connection that was forgotten
             await self._open.wait()  # the end of a connection does not travel through a cut cable either
+
+    def _slowness_s(self, count: int) -> float:
+        return self.latency_s + (count / self.bytes_per_s if self.bytes_per_s else 0.0)

@@ -104,6 +104,12 @@ class Server:
                     raise AnsimbellError(f"PostgreSQL does not start: {error}") from None
                 time.sleep(0.05)
 
+    def live_in(self, folder: Path) -> None:
+        """Keep the data in this folder, which its user gets. Call it before the first `start`."""
+        if self._user is not None and self._group is not None:
+            os.chown(folder, self._user, self._group)
+        self._data = folder / "data"
+
     def database(self, name: str) -> str:
         """A new empty database; its URL."""
         create = f'CREATE DATABASE "{name}" TEMPLATE template0 ENCODING UTF8'
@@ -113,6 +119,20 @@ class Server:
     def freeze(self, frozen: bool = True) -> None:
         """Stop every process of the server in the middle of what it does, or let it go on."""
         self._signal(signal.SIGSTOP if frozen else signal.SIGCONT)
+
+    def terminate(self, database: str) -> int:
+        """End the server's side of every connection to this database; how many. Raises AnsimbellError."""
+        said = self._run(
+            *("psql", "-h", str(self.folder), "-U", USER, "-d", "template1", "-A", "-t", "-c"),
+            "SELECT COUNT(*) FROM (SELECT pg_terminate_backend(pid) AS ended FROM pg_stat_activity "
+            f"WHERE datname = '{database}' AND pid <> pg_backend_pid()) AS all_of_them WHERE ended",
+        )
+        return int(said)
+
+    @property
+    def running(self) -> bool:
+        """True while its first process lives."""
+        return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
         """As a power cut would, without the machine: every process at once."""
@@ -158,7 +178,7 @@ class Server:
                 with contextlib.suppress(psutil.Error):
                     process.send_signal(number)
 
-    def _run(self, name: str, *arguments: str) -> None:
+    def _run(self, name: str, *arguments: str) -> str:
         path = program(name)
         if path is None:
             raise AnsimbellError(f"{name} is not here: `apt-get install postgresql` brings it")
@@ -178,6 +198,7 @@ class Server:
             raise AnsimbellError(f"{path}: {error}") from None
         if done.returncode != 0:
             raise AnsimbellError(f"{name}: {(done.stderr or done.stdout).strip()[-400:]}")
+        return done.stdout
 
 
 async def store_url(stack: contextlib.AsyncExitStack, store: str, say: Callable[[str], None]) -> str:

@@ -11,7 +11,8 @@ import pytest
 from real_gateway import mosquitto_program
 from typer.testing import CliRunner
 
-from bellsim import chaos, cli, postgresql
+from bellsim import cli, postgresql
+from bellsim.chaos import kills
 
 
 @pytest.mark.parametrize(("store", "gateways", "broker"), [("sqlite", 1, "embedded"), ("postgresql", 2, "mosquitto")])
@@ -20,7 +21,7 @@ def test_nothing_is_lost_and_nothing_is_stored_twice(store: str, gateways: int, 
         pytest.skip(text)
     if broker == "mosquitto":
         mosquitto_program()
-    result: dict[str, Any] = asyncio.run(chaos.measure(3, 60, store, gateways, broker, 5, print))
+    result: dict[str, Any] = asyncio.run(kills.measure(3, 60, store, gateways, broker, 5, print))
     told = ("presses", "kills", "lost", "stored_but_lost", "invented", "duplicate_signals", "unsigned", "ended_alone")
     assert {name: result[name] for name in told} == dict.fromkeys(told, 0) | {"presses": 60, "kills": 3}, result
     assert result["repeated_without_kill"] == 0 and result["record_broken_at"] is None, result

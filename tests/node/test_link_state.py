@@ -79,16 +79,32 @@ def test_silence_is_broken_by_a_ping_and_a_ping_must_be_answered():
     state = opened(link_state.start(1, 5, 0), 0)
     state, verdict, left_ms = link_state.watch(state, 0)
     assert verdict is None and left_ms == link_state.PING_MS
-    state = link_state.sent(state, 1000)
+    state = link_state.heard(link_state.sent(state, 1000), 1000)
     state, verdict, left_ms = link_state.watch(state, link_state.PING_MS)
     assert verdict is None and left_ms == 1000
     state, verdict, left_ms = link_state.watch(state, link_state.PING_MS + 1000)
     assert verdict == "ping" and left_ms == link_state.ANSWER_MS
-    heard = link_state.heard(state)
+    heard = link_state.heard(state, link_state.PING_MS + 1500)
     assert link_state.watch(heard, link_state.PING_MS + 7000)[1] is None
     assert link_state.watch(state, link_state.PING_MS + 5999)[1] is None
     assert link_state.watch(state, link_state.PING_MS + 6000)[1] == "silent"
     assert link_state.PING_MS + link_state.ANSWER_MS < link_state.KEEPALIVE_S * 1000
+
+
+def test_whoever_talks_into_a_dead_connection_asks_whether_anybody_is_there():
+    """Events that are sent again and again kept the ping off for ever: a half-open link was never left."""
+    state = opened(link_state.start(1, 5, 0), 0)
+    for now_ms in range(1000, link_state.PING_MS, 1000):
+        state, verdict, left_ms = link_state.watch(link_state.sent(state, now_ms), now_ms)
+        assert verdict is None and left_ms == link_state.PING_MS - now_ms
+    state, verdict, _ = link_state.watch(link_state.sent(state, link_state.PING_MS), link_state.PING_MS)
+    assert verdict == "ping"
+    state = link_state.sent(state, link_state.PING_MS + 1000)
+    end_ms = link_state.PING_MS + link_state.ANSWER_MS
+    assert link_state.watch(state, end_ms)[1] == "silent"
+    # Keepalive: whoever only listens has to say something too.
+    listens = link_state.heard(opened(link_state.start(1, 5, 0), 0), link_state.PING_MS - 1)
+    assert link_state.watch(listens, link_state.PING_MS)[1] == "ping"
 
 
 def test_what_the_table_does_not_list_raises():

@@ -12,6 +12,7 @@ from estate import Estate
 from test_housekeeping import house
 
 from bellgate import disk
+from bellgate.broker import watch as watch_module
 from bellgate.broker.embedded import EmbeddedBroker
 from bellgate.broker.watch import BrokerWatch
 from bellgate.clock import Clock
@@ -25,7 +26,7 @@ from workbench import made
 @pytest.fixture
 def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedBroker]:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "ram"))
-    config = made(tmp_path / "gate")
+    config = made(tmp_path / "other-gate")
     made_one = EmbeddedBroker(config, Authority(config.data_dir / "pki"))
     made_one.start([])
     yield made_one
@@ -87,3 +88,32 @@ def test_when_it_moves(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
         estate.pipeline._failing = None if fault is None else (1, fault)
         asyncio.run(keeper._look_at_disk())
         assert estate.sheltered == sheltered, (free, readonly, fault)
+
+
+def test_a_broker_that_runs_and_lets_nobody_in_is_started_anew(
+    broker: EmbeddedBroker, estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose disk was full while the gateway was away never writes again, and refuses every session."""
+    monkeypatch.setattr(watch_module, "DEAF_S", 0.3)
+    session: Any = SimpleNamespace(listening=False, fault="the connection broke")
+    keeper = BrokerWatch(estate.store, estate.pipeline, broker, session, Clock(), 0)
+    keeper._cleared_old = True
+
+    async def story() -> None:
+        first = broker.pid
+        await keeper.look()
+        assert broker.pid == first, "it has some time to let us in"
+        await asyncio.sleep(0.4)
+        await keeper.look()
+        second = broker.pid
+        assert second != first and broker.alive()
+        await keeper.look()
+        assert broker.pid == second, "a new one has that time again"
+        session.listening = True
+        await asyncio.sleep(0.4)
+        await keeper.look()
+        assert broker.pid == second
+
+    asyncio.run(story())
+    (row,) = estate.store.read_now(lambda tx: tx.all("SELECT * FROM trouble WHERE kind = 'broker_down'"))
+    assert "answers nobody" in row["detail"]

@@ -241,3 +241,10 @@ def test_hold_as_a_command(estate: Estate) -> None:
     assert "No incident is held" in bellgate("hold", 1, "--release", "--reason", "끝남", *settings)[1]
     assert "is not held" in bellgate("hold", 1, "--release", "--reason", "끝남", *settings)[2]
     assert "there is no incident 7" in bellgate("hold", 7, "--reason", "x", *settings)[2]
+
+
+def test_a_file_system_that_the_kernel_gave_up_is_read_only() -> None:
+    """statvfs of newer kernels does not say it; the list of mounts does."""
+    line = "36 25 7:{} / /srv rw,relatime - ext4 /dev/loop0 rw,errors=remount-ro"
+    mounts = "\n".join((line.format(0), line.format(1) + ",emergency_ro", "odd"))
+    assert disk.given_up(mounts, "7:1") and not disk.given_up(mounts, "7:0") and not disk.given_up("", "7:1")

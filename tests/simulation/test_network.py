@@ -156,3 +156,57 @@ def test_without_a_broker_the_bell_sees_its_connection_end() -> None:
             await proxy.stop()
 
     asyncio.run(main())
+
+
+def test_a_half_open_connection_hears_nothing_more_and_a_new_one_passes() -> None:
+    async def story(proxy: Proxy, heard: bytearray) -> None:
+        reader, writer = await opened(proxy)
+        writer.write(b"one")
+        assert await within(reader.readexactly(3)) == b"one"
+        assert proxy.lose_sight() == 1
+        writer.write(b"two")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), SILENCE_S)
+        assert bytes(heard) == b"one" and proxy.swallowed == 3
+        other_reader, other_writer = await opened(proxy)
+        other_writer.write(b"new")
+        assert await within(other_reader.readexactly(3)) == b"new"
+        assert not reader.at_eof()  # nobody has told it
+        writer.close()
+        other_writer.close()
+
+    run(story)
+
+
+def test_a_reset_ends_each_connection_once_and_new_ones_pass() -> None:
+    async def story(proxy: Proxy, heard: bytearray) -> None:
+        reader, writer = await opened(proxy)
+        writer.write(b"one")
+        assert await within(reader.readexactly(3)) == b"one"
+        proxy.reset()
+        with contextlib.suppress(ConnectionError):
+            assert await within(reader.read(1)) == b""
+        assert proxy.aborted == 1
+        reader, writer = await opened(proxy)
+        writer.write(b"new")
+        assert await within(reader.readexactly(3)) == b"new"
+        writer.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize(("latency_s", "bytes_per_s"), [(0.15, None), (0.0, 20.0)])
+def test_a_slow_way_is_slow_in_both_directions_until_it_is_mended(latency_s: float, bytes_per_s: float | None) -> None:
+    async def story(proxy: Proxy, heard: bytearray) -> None:
+        reader, writer = await opened(proxy)
+        proxy.latency_s, proxy.bytes_per_s = latency_s, bytes_per_s
+        began_s = asyncio.get_running_loop().time()
+        writer.write(b"one")
+        assert await within(reader.readexactly(3)) == b"one"
+        assert asyncio.get_running_loop().time() - began_s >= 0.29 and proxy.slowed_s >= 0.29
+        proxy.latency_s, proxy.bytes_per_s = 0.0, None
+        writer.write(b"two")
+        assert await within(reader.readexactly(3)) == b"two" and proxy.slowed_s < 0.31
+        writer.close()
+
+    run(story)

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bellsim.chaos.reckoning import Campaign, ran_s, reckon, together
 from bellsim.receiver import Arrival
-from bellsim.reckoning import Campaign, ran_s, reckon, together
 
 WALL_S = 1_795_430_400.0
 PRESS = ("b-1", "0" * 16, 1)

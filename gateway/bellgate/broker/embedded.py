@@ -43,9 +43,7 @@ class EmbeddedBroker:
     def __init__(self, config: Config, authority: Authority) -> None:
         host, port = split_host_port(config.mqtt.listen)
         self._place = nats.Place(config.data_dir / "broker", authority.folder, config.gateway.id, host, port)
-        # Where it lives while the disk takes nothing; under systemd RUNTIME_DIRECTORY, which is memory and ours alone.
-        ram = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0] or f"/dev/shm/ansimbell-{os.geteuid()}"
-        self._shelter = replace(self._place, folder=Path(ram) / f"broker-{_short(config.data_dir)}")
+        self._shelter = replace(self._place, folder=shelter(config.data_dir))
         self._home = self._place
         self._authority = authority
         self._program = nats.program()
@@ -255,9 +253,11 @@ class EmbeddedBroker:
             self._log_at, self._log_inode = status.st_size, status.st_ino
 
 
-def _short(folder: Path) -> str:
-    """Two gateways on one machine must not meet in memory."""
-    return hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+def shelter(data_dir: Path) -> Path:
+    """Where it lives while the disk takes nothing; under systemd RUNTIME_DIRECTORY, which is memory and ours alone."""
+    ram = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0] or f"/dev/shm/ansimbell-{os.geteuid()}"
+    # Two gateways on one machine must not meet in memory.
+    return Path(ram) / f"broker-{hashlib.sha256(str(data_dir).encode()).hexdigest()[:12]}"
 
 
 def _is_server(process: psutil.Process, conf: Path) -> bool:

@@ -24,6 +24,9 @@ EVERY_S = 0.5  # a new bell is let in, and a revoked one cut off, within a secon
 AGAIN_MAX_S = 30.0
 # Not being connected for a moment is a restart; for longer it is trouble.
 AWAY_GRACE_S = 5.0
+# A broker that runs and lets us in no more, for so long, is started anew: one whose disk was full while the gateway was
+# away never writes again, and one that hangs answers nobody. A start with a day's messages to read back is shorter.
+DEAF_S = 15.0
 # How long a mosquitto may take to say that it has cut a bell off.
 ANSWER_S = 5.0
 # Troubles for refusals of one look at the log; the count in /metrics is exact beyond it.
@@ -59,6 +62,7 @@ class BrokerWatch:
         self._open: set[str] = set()  # troubles that we raised; None of them is known at the start
         self._cleared_old = False
         self._away_since_s: float | None = time.monotonic()
+        self._started_s = time.monotonic()
 
     def counts(self) -> tuple[int, int] | None:
         """(starts, reloads) of the embedded broker, None without one."""
@@ -107,7 +111,7 @@ class BrokerWatch:
             if self._expels and self._session.listening:
                 await self._expel()
             return
-        if not self._broker.alive() or await asyncio.to_thread(self._broker.certificate_changed):
+        if not self._broker.alive() or self._deaf() or await asyncio.to_thread(self._broker.certificate_changed):
             await self._start_again(self._broker)
             return
         revision = await self._store.read(bells.revision)
@@ -163,6 +167,9 @@ class BrokerWatch:
             fault = broker.fault()
             _log.error("broker_died", reason=fault)
             await self._say("broker_down", fault)
+        elif self._deaf():
+            _log.error("broker_deaf", reason=self._session.fault)
+            await self._say("broker_down", f"it runs and answers nobody: {self._session.fault or 'no connection'}")
         self._again_s = min(max(self._again_s * 2, 1.0), AGAIN_MAX_S)
         self._next_start_s = now_s + self._again_s
         revision = await self._store.read(bells.revision)
@@ -174,7 +181,12 @@ class BrokerWatch:
             await self._say("broker_down", str(error))
             return
         self._revision = revision
+        self._started_s = time.monotonic()
         await self._say("broker_down", None)
+
+    def _deaf(self) -> bool:
+        since_s = self._away_since_s
+        return since_s is not None and time.monotonic() - max(since_s, self._started_s) > DEAF_S
 
     async def _look_at_session(self) -> None:
         if self._session.listening:

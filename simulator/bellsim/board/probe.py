@@ -6,9 +6,13 @@ The firmware knows nothing of it. The simulator imports it before the firmware, 
     bell to simulator    {"journal_us": 512}    from the edge to the last flash operation before the lamp changes
                          {"erases": 3}          of so many, the last is about to begin
                          {"skipped_ms": 1000}   in all, after what had become due has run
+                         {"kept": [["3f…", 2, "panic", "alarm"]]}  events that the journal has taken or had
+                         {"receipt": ["3f…", 2, "stored"]}         as the gateway said it
+    simulator to bell    {"test_ms": 60000}     the installer's cable turns test mode on
 """
 
 import asyncio
+import json
 import sys
 import time
 
@@ -95,4 +99,45 @@ def skip_when_told():
         else:
             hear(line)
 
+    machine.BUS._hear = on_hear
+
+
+def tell_events():
+    """From now on the simulator hears which events the journal holds and what the gateway says of them; and it may
+    turn test mode on."""
+    from bellnode import app  # noqa: PLC0415
+
+    save, take = app.App._save, app.App._take
+    hear = machine.BUS._hear
+    known = set()
+    apps = []
+
+    def tell(bell, records):
+        apps[:] = [bell]
+        new = [one for one in records if (one["boot"], one["seq"]) not in known]
+        known.clear()
+        known.update([(one["boot"], one["seq"]) for one in records])
+        if new:
+            kept = [[one["boot"], one["seq"], one["what"], one["state"]] for one in new]
+            machine.BUS.say(json.dumps({"kept": kept}))
+
+    def on_save(bell, records):
+        save(bell, records)
+        tell(bell, records)
+
+    def on_take(bell, given):
+        take(bell, given)
+        if given[0] == "loaded":
+            tell(bell, given[1])
+        elif given[0] == "received" and given[1]["type"] == "receipt":
+            machine.BUS.say(json.dumps({"receipt": [given[1]["boot"], given[1]["seq"], given[1]["stage"]]}))
+
+    def on_hear(line):
+        if b'"test_ms"' in line:
+            if apps:
+                apps[0]._feed(("service", json.loads(line)["test_ms"]))
+        else:
+            hear(line)
+
+    app.App._save, app.App._take = on_save, on_take
     machine.BUS._hear = on_hear

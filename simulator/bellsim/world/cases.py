@@ -64,7 +64,7 @@ class Cases:
     # Now and then
 
     def look(self, rows: list[dict[str, Any]], clock_ms: int, works_ms: int | None) -> None:
-        """rows: the open cases, as `overseer._OPEN` gives them. clock_ms: the gateway's. works_ms: since when."""
+        """rows: the open cases, as `orphans.OPEN` gives them. clock_ms: the gateway's. works_ms: since when."""
         truth, now_ms = self._world.truth, self._world.loop.now_ms()
         for row in rows:
             number, handling = row["id"], row["handling"]

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from bellgate.store import audit
 from bellgate.store.base import Tx
 from bellgate.store.deliveries import Delivery
+from bellsim.orphans import OPEN, orphan
 from bellsim.world.calls import Calls
 from bellsim.world.cases import Cases
 from bellsim.world.inside import PowerGone
 from bellsim.world.store import Killed
 from bellsim.world.truth import OUTBOX_MAX
-from bellsim.year.overseer import _OPEN
 from bellsim.year.town import TAKES_TESTS
 from bellwire import parse, unpack
 
@@ -215,23 +215,15 @@ class Checker:
         clock_ms = world.gate.clock.now_ms()
 
         def read(tx: Tx) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-            return tx.all(_OPEN), tx.all(
-                "SELECT kind, subject, due_ms FROM due WHERE due_ms < ?", (clock_ms - LATE_MS,)
-            )
+            return tx.all(OPEN), tx.all("SELECT kind, subject, due_ms FROM due WHERE due_ms < ?", (clock_ms - LATE_MS,))
 
         rows, late = world.gate.store.read_now(read)
         for row in late:
             self._wrong("late_due", f"{row['kind']} of {row['subject']} is {clock_ms - row['due_ms']} ms late")
         self._cases.look(rows, clock_ms, self._works_since_ms)
         for row in rows:
-            number, handling = row["id"], row["handling"]
-            if handling in ("received", "presented"):
-                if row["next_ms"] is None:
-                    self._wrong("without_end_or_owner", f"incident {number} is {handling} and nobody will be told")
-            elif row["owner"] is None:
-                self._wrong("without_end_or_owner", f"incident {number} is {handling} and nobody holds it")
-            elif handling == "acknowledged" and row["lease_ms"] is None:
-                self._wrong("without_end_or_owner", f"the acknowledgement of incident {number} never ends")
+            if (text := orphan(row)) is not None:
+                self._wrong("without_end_or_owner", text)
 
     def _told_in_time(self, now_ms: int) -> None:
         works_ms = self._works_since_ms

@@ -6,6 +6,7 @@ from typing import Any
 
 from bellgate.store.base import Tx
 from bellgate.store.deliveries import Delivery
+from bellsim.orphans import OPEN
 from bellsim.year.gate import Gate
 from bellsim.year.town import ON_CALL, TAKES_TESTS, local, on_call
 
@@ -16,12 +17,6 @@ FAULTS_SHOWN = 5
 REPEAT_MS, LEASE_MS = 60_000, 180_000
 LAST_STEP = {"tests": 1, "technical": 1, "holdup": 2, "homes": 3, "standard": 3}
 
-_OPEN = """
-SELECT i.id, i.handling, i.owner, i.lease_until_ms, i.test, e.due_ms AS next_ms, l.due_ms AS lease_ms FROM incident i
-LEFT JOIN due e ON e.kind = 'escalation' AND e.subject = CAST(i.id AS TEXT)
-LEFT JOIN due l ON l.kind = 'lease' AND l.subject = CAST(i.id AS TEXT)
-WHERE i.handling <> 'closed'
-"""
 _LEFT = """
 SELECT id, handling, owner, disposition FROM incident WHERE
 (handling = 'closed' AND disposition IS NULL) OR (handling <> 'closed' AND owner IS NULL AND NOT EXISTS
@@ -111,7 +106,7 @@ class Overseer:
         up_ms = steady_ms - self._gate.started_ms
 
         def read(tx: Tx) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-            return tx.all(_OPEN), tx.all("SELECT kind, subject, due_ms FROM due WHERE due_ms < ?", (now_ms - LATE_MS,))
+            return tx.all(OPEN), tx.all("SELECT kind, subject, due_ms FROM due WHERE due_ms < ?", (now_ms - LATE_MS,))
 
         rows, late = self._gate.store.read_now(read)
         for row in late:

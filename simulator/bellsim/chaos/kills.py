@@ -1,4 +1,4 @@
-"""`bellsim chaos --target gateway`: gateways are killed at random moments while bells are pressed.
+"""`bellsim chaos --kills`: gateways are killed at random moments while bells are pressed.
 
 Real `bellgate run` processes, a real broker, on PostgreSQL a real server, light bells that send until they are
 answered, and a receiver that writes down every webhook. Kills are SIGKILL, chosen by the seed: mostly at a random
@@ -7,9 +7,7 @@ moment after the gateway became ready, one in five while it starts. What came of
 
 import asyncio
 import contextlib
-import json
 import random
-import shutil
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -25,14 +23,15 @@ from bellgate.clock import now_ms
 from bellgate.config import load
 from bellgate.store import audit, open_store
 from bellsim import postgresql
-from bellsim.bench import SERVER_NAME, broker_name, scratch_folder, start_mosquitto
+from bellsim.bench import broker_name, scratch_folder
+from bellsim.chaos import installation
+from bellsim.chaos.installation import Installation, webhook
+from bellsim.chaos.reckoning import Campaign, Press, reckon, together
+from bellsim.chaos.victim import Victim
 from bellsim.goals import judge
 from bellsim.light import LightBell
-from bellsim.programs import bellgate, free_ports
 from bellsim.receiver import Receiver
-from bellsim.reckoning import Campaign, Press, reckon, together
 from bellsim.runtime import SimulatorError
-from bellsim.victim import Victim
 
 BELLS = 40
 REPEAT_S = 5  # between two rounds of escalation: each incident is told of some dozens of times
@@ -42,19 +41,14 @@ START_MAX_S = 1.0
 INTERVAL_S = 3.0  # between two kills, as a first guess: the presses are spread over it
 READY_DEADLINE_S = 60.0
 SETTLE_DEADLINE_S = 120.0
-STORES = ("sqlite", "postgresql")
 
 
 @dataclass
 class _Field:
     """The installation under attack."""
 
-    root: Path
-    config: Path
-    url: str
-    token: str
+    parts: Installation
     receiver: Receiver
-    victims: list[Victim]
     bells: list[LightBell]
     kills_s: list[float] = field(default_factory=list)
 
@@ -70,10 +64,7 @@ async def measure(
     keep: bool = False,
 ) -> dict[str, Any]:
     """{"presses", "kills", "lost", "duplicate_signals", "repeated_deliveries", "late_escalations", …}."""
-    if store not in STORES:
-        raise SimulatorError(f"there is no store {store!r}: choose one of {', '.join(STORES)}")
-    if store == "sqlite" and gateways > 1:
-        raise SimulatorError("several gateways need one PostgreSQL: --store postgresql")
+    installation.check(store, gateways)
     began_s = time.monotonic()
     async with _field(store, gateways, broker, say, keep) as it:
         say(f"{presses} presses of {len(it.bells)} bells, {kills} kills, seed {seed}")
@@ -82,8 +73,8 @@ async def measure(
         await _settle(it)
         end_s = time.monotonic()
         kept = await _kept(it)
-        running = together(span for victim in it.victims for span in _spans(victim, end_s))
-        with open_store(load(it.config).store.url, load(it.config).data_dir) as opened:
+        running = together(span for victim in it.parts.victims for span in _spans(victim, end_s))
+        with open_store(load(it.parts.config).store.url, load(it.parts.config).data_dir) as opened:
             broken = opened.read_now(audit.verify)
         figures = reckon(
             Campaign(
@@ -102,7 +93,7 @@ async def measure(
             **figures,
             "resends": sum(bell.resends for bell in it.bells),
             "unsigned": it.receiver.unsigned,
-            "ended_alone": sum(victim.ended_alone for victim in it.victims),
+            "ended_alone": sum(victim.ended_alone for victim in it.parts.victims),
             "record_broken_at": broken,
             "store": store,
             "gateways": gateways,
@@ -126,51 +117,18 @@ async def _field(
         await receiver.start()
         stack.push_async_callback(receiver.stop)
         say("making a scratch installation")
-        broker_port, *ports = free_ports(1 + gateways)
-        config = root / "gateway-1" / "gateway.toml"
-        await bellgate(
-            *("init", str(config.parent), "--id", "chaos-1", "--store", url, "--json"),
-            *("--console", f"127.0.0.1:{ports[0]}", "--mqtt", f"127.0.0.1:{broker_port}"),
-            *("--advertise", f"{SERVER_NAME}:{broker_port}"),
+        sections = webhook("station", receiver.url, receiver.secret, test=False) + (
+            f'[[policy]]\nname = "often"\nrepeat_s = {REPEAT_S}\n\n'
+            '[[policy.step]]\nafter_s = 0\ntargets = ["station"]\n'
         )
-        with config.open("a", encoding="utf-8") as file:
-            file.write(
-                f'\n[[target]]\nname = "station"\nkind = "webhook"\nurl = "{receiver.url}"\n'
-                f'secret = "{receiver.secret}"\n\n[[policy]]\nname = "often"\nrepeat_s = {REPEAT_S}\n\n'
-                '[[policy.step]]\nafter_s = 0\ntargets = ["station"]\n'
-            )
-        if broker == "mosquitto":
-            await start_mosquitto(stack, config, root, broker_port)
-        token = json.loads(await bellgate("token", "-c", str(config), "--role", "dispatcher", "--json"))["token"]
-        bells = await asyncio.to_thread(_enrolled, config)
-        configs = [config, *(_twin(config, n, ports[n - 1], broker_port) for n in range(2, gateways + 1))]
-        victims = [
-            Victim(f"gateway {n}", one, port, root / f"gateway-{n}.log")
-            for n, (one, port) in enumerate(zip(configs, ports, strict=True), 1)
-        ]
-        made = _Field(root, config, f"http://127.0.0.1:{ports[0]}", token, receiver, victims, bells)
-        for victim in reversed(victims):  # the broker's owner is stopped last
-            stack.push_async_callback(victim.stop)
+        parts = await installation.make(stack, root, url, gateways, broker, sections)
+        victims = parts.victims
+        made = _Field(parts, receiver, await asyncio.to_thread(_enrolled, parts.config))
         tasks = [asyncio.create_task(victim.keep()) for victim in victims]
         stack.push_async_callback(_cancel, tasks)
         await _until(lambda: all(victim.ready_since_s for victim in victims), "the gateways ready", tasks)
-        tasks += [asyncio.create_task(bell.run()) for bell in bells]
+        tasks += [asyncio.create_task(bell.run()) for bell in made.bells]
         yield made
-
-
-def _twin(first: Path, number: int, console_port: int, broker_port: int) -> Path:
-    """As docs/operate.md says it: the first one's folder without its database, another id, and the broker's URL."""
-    folder = first.parent.with_name(f"gateway-{number}")
-    folder.mkdir(mode=0o700)
-    shutil.copytree(first.parent / "pki", folder / "pki")
-    text = first.read_text(encoding="utf-8")
-    loaded = load(first)
-    text = text.replace('id = "chaos-1"', f'id = "chaos-{number}"')
-    text = text.replace(f'listen = "{loaded.console.listen}"', f'listen = "127.0.0.1:{console_port}"')
-    text = text.replace('broker = "embedded"', f'broker = "mqtts://{SERVER_NAME}:{broker_port}"')
-    config = folder / "gateway.toml"
-    config.write_text(text, encoding="utf-8")
-    return config
 
 
 def _enrolled(config: Path) -> list[LightBell]:
@@ -195,7 +153,7 @@ async def _attack(it: _Field, kills: int, presses: int, chance: random.Random, s
         for _ in range(wanted - done):
             loop.call_later(chance.uniform(0, spread_s), _press, chance.choice(it.bells))
         done = wanted
-        victim = chance.choice(it.victims)
+        victim = chance.choice(it.parts.victims)
         if chance.random() < STARTING_SHARE:
             await asyncio.sleep(chance.uniform(0, START_MAX_S))
         else:
@@ -213,7 +171,7 @@ def _press(bell: LightBell) -> None:
 
 
 async def _settle(it: _Field) -> None:
-    await _until(lambda: all(victim.ready_since_s for victim in it.victims), "the gateways ready again")
+    await _until(lambda: all(victim.ready_since_s for victim in it.parts.victims), "the gateways ready again")
     with contextlib.suppress(SimulatorError):  # then the figures say what is missing
         await _until(lambda: not any(bell.waiting() for bell in it.bells), "", deadline_s=SETTLE_DEADLINE_S)
         count = sum(bell.seq for bell in it.bells)
@@ -230,8 +188,8 @@ def _told(it: _Field) -> int:
 async def _kept(it: _Field) -> Counter[Press]:
     """How often the API shows each press."""
     kept: Counter[Press] = Counter()
-    headers = {"authorization": f"Bearer {it.token}"}
-    async with httpx.AsyncClient(base_url=it.url, headers=headers, timeout=10, trust_env=False) as http:
+    headers = {"authorization": f"Bearer {it.parts.token}"}
+    async with httpx.AsyncClient(base_url=it.parts.urls[0], headers=headers, timeout=10, trust_env=False) as http:
         listed = (await http.get("/api/v1/incidents", params={"state": "all"})).raise_for_status().json()["items"]
         for incident in listed:
             detail = (await http.get(f"/api/v1/incidents/{incident['id']}")).raise_for_status().json()
