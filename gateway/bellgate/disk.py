@@ -43,7 +43,7 @@ def room(folder: Path) -> Room | None:
 
 
 def _failed(device: int) -> bool:
-    """True if the kernel has given this file system up. Since Linux 6.15 ext4 says so among the mounts alone."""
+    """True if the kernel has given this file system up. Newer kernels (seen: 6.18) say so among the mounts alone."""
     try:
         mounts = _MOUNTS.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -183,7 +183,8 @@ class Engine:
 
     async def _clock_was_set(self, step_ms: int) -> None:
         """Move what waits, and let the clock go on from there, both in one job of the writer: whatever is made due
-        before it counts by the old time, whatever comes after it by the new."""
+        before it counts by the old time, whatever comes after it by the new. The mark for the next start goes along:
+        a start that compared with an older one would move everything a second time."""
         assert self._pipeline is not None
         alone = len(self._living) <= 1  # else the rows also belong to the others, whose clocks are right
 
@@ -191,6 +192,8 @@ class Engine:
             if alone:
                 dues.shift(tx, step_ms)
             self._clock.accept(step_ms)
+            if alone:
+                facts.put(tx, CLOCK_FACT, self._mark())
 
         try:
             await self._store.write(job)
@@ -225,12 +228,16 @@ class Engine:
         adrift = self._clock.synchronised() is False
         await self._say("clock_unsynchronised", "clock", {} if adrift else None, again=False)
         if len(self._living) <= 1:
-            kept = json.dumps(asdict(self._clock.mark()))
+            kept = self._mark()
             self._store.submit(lambda tx: facts.put(tx, CLOCK_FACT, kept), lazily=True)
         if time.monotonic() - self._stepped_s > CLOCK_CALM_S:
             for kind in ("clock_set_back", "clock_set_forward"):
                 await self._say(kind, "clock", None)
         self._audited_s = time.monotonic()
+
+    def _mark(self) -> str:
+        """This moment as the table keeps it."""
+        return json.dumps(asdict(self._clock.mark()))
 
     async def _say(self, kind: str, subject: str, said: troubles.Said | None, *, again: bool = True) -> None:
         """again: while it lasts, it is counted each time."""

@@ -165,6 +165,33 @@ def test_clock_set_while_the_gateway_was_down(gate: Gatehouse, bell: Bell, tmp_p
     before.loop.close()
 
 
+@pytest.mark.parametrize("step_ms", [90_000, -90_000, DAY_MS, -DAY_MS])
+def test_clock_set_and_then_a_kill_moves_nothing_twice(
+    gate: Gatehouse, bell: Bell, tmp_path: Path, step_ms: int
+) -> None:
+    """What was kept for the next start is older than the step, and what waits has been moved already."""
+    before = Ticked(gate)
+    gate.press(bell)
+    before.tick(10_000)
+    before.run(before.engine.audit())
+    gate.store.write_now(lambda tx: None)
+    gate.clock.set_by(step_ms)
+    before.tick()
+    due_ms = gate.view(1)["escalation"]["next_ms"]
+    assert due_ms == gate.clock.at_ms + 50_000
+    restarted = Clock(gate.clock.at_ms)
+    restarted.set_ms = gate.clock.set_ms
+    after = gate.killed(tmp_path / "after")
+    again = Gatehouse(after.folder, after.more, restarted)
+    after.close()
+    engine = Ticked(again)
+    engine.tick()
+    assert again.view(1)["escalation"]["next_ms"] == due_ms
+    engine.close()
+    before.run(before.engine.stop())
+    before.loop.close()
+
+
 def test_receipt_numbers_give_the_order_whatever_the_clock_says(ticked: Ticked, bell: Bell) -> None:
     gate = ticked.gate
     for step_ms in (0, -DAY_MS, 2 * DAY_MS):
