@@ -16,6 +16,8 @@ KEPT = {
     30: "after a restart the lamp showed the stage of an earlier press",
     33: "messages of one moment in another order than they were sent",
     35: "the same after a loop of brownouts",
+    137: "a gateway killed right after its clock was set moved everything that waited a second time",
+    265: "the same, and an acknowledgement ended too early",
 }
 
 

@@ -65,7 +65,7 @@ MISSING_MS, BACK_MS = 180_000 + 15_000, 90_000
 GONE_MS = 60_000 + 25_000
 READ_S = 0.3
 SHOWN_MAX = 20  # of one run
-_ALARMS = ("panic", "holdup", "medical", "intrusion", "tamper")
+_ON_LAMP = ("panic", "holdup", "medical", "intrusion")  # tampering and duress are on no lamp
 
 
 class Checker:
@@ -127,8 +127,9 @@ class Checker:
         if bell.rung != rung or not self._world.gate.running:
             return
         truth = self._world.truth
-        mine = [event for event in truth.events.values() if event.bell_id == bell.bell_id and event.what in _ALARMS]
-        mine = [event for event in mine if event.state == "alarm"]
+        mine = [event for event in truth.events.values() if event.bell_id == bell.bell_id and event.what in _ON_LAMP]
+        # What a dead flash did not take and the power took away, the bell itself does not know any more.
+        mine = [event for event in mine if event.state == "alarm" and event.gone is None]
         rows = {
             (row["boot"], row["seq"]): row
             for row in self._read("SELECT boot, seq, stage, what FROM signal WHERE bell_id = ?", bell.bell_id)
