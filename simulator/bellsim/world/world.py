@@ -234,7 +234,7 @@ class World:
         self.checker.settled()
         self.people.gone = True
         for _ in range(SWEEPS):  # one in fifty decides on an old picture
-            await self.people.life.sweep(0)
+            await self.people.life.sweep(None)
             await self._until(self.loop.time() + 10)
         self.checker.finally_()
         self.gate.kill("the end")
