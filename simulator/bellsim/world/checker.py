@@ -196,7 +196,11 @@ class Checker:
         )
         if not works:
             self._works_since_ms = None
-        elif self._works_since_ms is None:
+        # What was away between two looks counts: a broker that died has forgotten every last will, a gateway that
+        # starts gives each bell a period more.
+        elif self._works_since_ms is None or self._works_since_ms < max(
+            world.broker.up_since_s * 1000, world.gate.started_ms
+        ):
             self._works_since_ms = now_ms
         self._watch_bells(now_ms)
         sizes = world.broker.sizes()
