@@ -253,8 +253,10 @@ class Checker:
         for bell_id, bell in world.bells.items():
             speaks = bell.power and bell.app is not None and bell.app._node.linked and not bell.troubled
             silent = not bell.power or bell.road.away
-            if not silent:
+            # Also one that was back between two looks and was heard: its silence begins anew.
+            if not silent or bell.road.heard_s * 1000 > (self._ill_since_ms.get(bell_id) or now_ms):
                 self._cut_off.discard(bell_id)
+                self._ill_since_ms[bell_id] = None
             elif self._ok_since_ms.get(bell_id) and not bell.power:
                 self._cut_off.add(bell_id)
             self._ok_since_ms[bell_id] = (self._ok_since_ms.get(bell_id) or now_ms) if speaks else None
