@@ -49,11 +49,12 @@ class _Queue:
 
 
 class Broker:
-    """up: it runs. frozen: it runs and does nothing. note(text): for the trace."""
+    """up: it runs, since up_since_s. frozen: it runs and does nothing. note(text): for the trace."""
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop, note: Callable[[str], None]) -> None:
         self.name, self._loop, self._note = name, loop, note
         self.up = True
+        self.up_since_s = 0.0
         self.frozen = False
         self._sessions: list[_Session] = []
         self._queues: dict[str, _Queue] = {}
@@ -233,7 +234,7 @@ class Broker:
 
     def start(self) -> None:
         """It runs again."""
-        self.up = True
+        self.up, self.up_since_s = True, self._loop.time()
 
     def freeze(self) -> None:
         """As a stopped process."""

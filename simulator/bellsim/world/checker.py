@@ -197,7 +197,11 @@ class Checker:
         )
         if not works:
             self._works_since_ms = None
-        elif self._works_since_ms is None:
+        # What was away between two looks counts: a broker that died has forgotten every last will, a gateway that
+        # starts gives each bell a period more.
+        elif self._works_since_ms is None or self._works_since_ms < max(
+            world.broker.up_since_s * 1000, world.gate.started_ms
+        ):
             self._works_since_ms = now_ms
         self._watch_bells(now_ms)
         sizes = world.broker.sizes()
@@ -219,7 +223,7 @@ class Checker:
             return tx.all(OPEN), tx.all("SELECT kind, subject, due_ms FROM due WHERE due_ms < ?", (clock_ms - LATE_MS,))
 
         rows, late = world.gate.store.read_now(read)
-        for row in late:
+        for row in late if now_ms - world.room_since_ms >= LATE_MS else ():  # on a full disk nothing can be done
             self._wrong("late_due", f"{row['kind']} of {row['subject']} is {clock_ms - row['due_ms']} ms late")
         self._cases.look(rows, clock_ms, self._works_since_ms)
         for row in rows:
@@ -250,8 +254,10 @@ class Checker:
         for bell_id, bell in world.bells.items():
             speaks = bell.power and bell.app is not None and bell.app._node.linked and not bell.troubled
             silent = not bell.power or bell.road.away
-            if not silent:
+            # Also one that was back between two looks and was heard: its silence begins anew.
+            if not silent or bell.road.heard_s * 1000 > (self._ill_since_ms.get(bell_id) or now_ms):
                 self._cut_off.discard(bell_id)
+                self._ill_since_ms[bell_id] = None
             elif self._ok_since_ms.get(bell_id) and not bell.power:
                 self._cut_off.add(bell_id)
             self._ok_since_ms[bell_id] = (self._ok_since_ms.get(bell_id) or now_ms) if speaks else None

@@ -266,6 +266,7 @@ class Hand:
 
         def room() -> None:
             self._world.disk_full = False
+            self._world.room_since_ms = self._world.loop.now_ms()
             if self._world.gate.running:
                 self._world.gate.faults.full = False
 

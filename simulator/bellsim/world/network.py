@@ -40,13 +40,15 @@ class Listener(Protocol):
 
 class Road:
     """The way of one bell to all brokers. latency_s: least and most of one direction. stalls: how many packets of a
-    hundred come late by a resend. away: nothing passes, and what is sent waits. mute: of what it is told."""
+    hundred come late by a resend. away: nothing passes, and what is sent waits. mute: of what it is told. heard_s: when
+    a broker last had bytes of this bell."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
         self.latency_s = (0.002, 0.012)
         self.stalls = 0
         self.away = self.mute = False
+        self.heard_s = 0.0
         self.wires: list[Wire] = []
 
     def delay_s(self) -> float:
@@ -122,7 +124,7 @@ class Wire:
         if isinstance(self._end, BaseException):
             raise self._end
         if not self._closed:
-            self._send_up(lambda: self.listener.heard(self, data))
+            self._send_up(lambda: self._reach(data))
 
     async def drain(self) -> None:
         """As a StreamWriter's."""
@@ -194,6 +196,10 @@ class Wire:
             self._held.append(deliver)
         else:
             deliver()
+
+    def _reach(self, data: bytes) -> None:
+        self.road.heard_s = self.loop.time()
+        self.listener.heard(self, data)
 
     def _arrive(self, data: bytes) -> None:
         if not self._closed:

@@ -119,6 +119,7 @@ class World:
         self.truth = Truth()
         self.hands = Hands(loop, town.start_ms(FIRST_DAY))
         self.disk_full = False
+        self.room_since_ms = 0  # the gateway's disk was last full until then
         self.close_since_s: float | None = 0.0
         self._close = 0
         self.broker = Broker("broker", loop, lambda text: self.note("broker", "wrong", text))
@@ -234,7 +235,7 @@ class World:
         self.checker.settled()
         self.people.gone = True
         for _ in range(SWEEPS):  # one in fifty decides on an old picture
-            await self.people.life.sweep(0)
+            await self.people.life.sweep(None)
             await self._until(self.loop.time() + 10)
         self.checker.finally_()
         self.gate.kill("the end")

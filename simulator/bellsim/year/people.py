@@ -178,11 +178,13 @@ class Life:
         rows = [row for row in await self._gate.open_incidents() if row["id"] != number]
         return bool(rows) and await self._do(number, "merge", name, into=self._chance.choice(rows)["id"])
 
-    async def sweep(self, open_max_ms: int = OPEN_MAX_MS) -> None:
-        """A supervisor closes what has been open for so long."""
+    async def sweep(self, open_max_ms: int | None = OPEN_MAX_MS) -> None:
+        """A supervisor closes what has been open for so long; None: whatever is open, also what was opened by a clock
+        that was ahead and has been set back since."""
         if not self._gate.running:
             return
-        for row in await self._gate.open_incidents(self._gate.now_ms() - open_max_ms):
+        before_ms = None if open_max_ms is None else self._gate.now_ms() - open_max_ms
+        for row in await self._gate.open_incidents(before_ms):
             await self._do(row["id"], "close", "감독", disposition="test" if row["test"] else "nobody_found")
 
     async def _do(self, number: int, action: str, by: str, **more: Any) -> bool:
