@@ -16,6 +16,7 @@ KEPT = {
     30: "after a restart the lamp showed the stage of an earlier press",
     33: "messages of one moment in another order than they were sent",
     35: "the same after a loop of brownouts",
+    354: "a bell that was back before its gateway had forgotten its open press, and stayed dark for it",
 }
 
 
