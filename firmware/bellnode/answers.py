@@ -3,7 +3,9 @@
 A receipt names an event and its stage, but not what the event was. So the bell remembers, over restarts too, which of
 its alarms may still be open: `known`. A stage of anything else, a test of before the restart for one, lights no lamp.
 
-After each new link the gateway names the stages of what is open. What it has not named a little later is over.
+After each new link the gateway names the stages of what is open. What it has not named a little later is taken for
+over. But a gateway that is away names nothing, and what it names when it is back is open after all: so an alarm is
+forgotten only when it is said to be closed, or makes room for a newer one.
 """
 
 from bellnode import alarm, clock, happen, health, indicator, outbox, sense
@@ -16,9 +18,18 @@ def linked(node, now_ms):
     alarms, _ = alarm.step(node.alarms, ("linked",), now_ms)
     beat, _ = health.step(node.health, ("linked", sense.watched(node)), now_ms)
     waiting = [(item.boot, item.seq) for item in box.entries]
-    known = tuple([entry[:3] + ((entry[0], entry[1]) in waiting,) for entry in node.known])
+    known = []
+    for entry in node.known:
+        sure = (entry[0], entry[1]) in waiting
+        known.append(entry if entry[3] is None and not sure else entry[:3] + (sure,))
     return happen.changed(
-        node, linked=True, outbox=box, alarms=alarms, health=beat, known=known, doubt_ms=now_ms + alarm.CONFIRM_MS
+        node,
+        linked=True,
+        outbox=box,
+        alarms=alarms,
+        health=beat,
+        known=tuple(known),
+        doubt_ms=now_ms + alarm.CONFIRM_MS,
     )
 
 
@@ -46,6 +57,8 @@ def receipt(node, message, now_ms):
             known.append(entry)
         elif stage != "closed":
             known.append(entry[:3] + (True,))
+            if entry[3] is None:  # it may be an old receipt, said again by somebody: ask
+                alarms, _ = alarm.step(alarms, ("linked",), now_ms)
     node = happen.changed(node, outbox=box, alarms=alarms, clock=read, known=tuple(known), tested_ms=tested_ms)
     why = ": " + message.get("reason", "no reason given") if stage == "refused" else ""
     return node, [("log", f"receipt {stage}  seq {seq}{why}")], None if stage == "refused" else (boot, seq)
@@ -62,12 +75,18 @@ def _known(node, boot, seq):
 
 
 def tick(node, now_ms):
-    """The node without what the gateway has not named in time."""
+    """The node that takes for over what the gateway has not named in time."""
     if node.rest.doubt_ms is None or now_ms < node.rest.doubt_ms:
         return node
     on_lamp = [(shown.boot, shown.seq) for shown in node.alarms]
-    known = [entry for entry in node.known if entry[3] or (entry[0], entry[1]) in on_lamp]
-    return happen.changed(node, known=tuple(known), doubt_ms=None)
+    over = []  # the first to make room for new ones
+    known = []
+    for entry in node.known:
+        if entry[3] or (entry[0], entry[1]) in on_lamp:
+            known.append(entry)
+        else:
+            over.append(entry[:3] + (None,))
+    return happen.changed(node, known=tuple(over + known), doubt_ms=None)
 
 
 @seldom("start")
@@ -75,14 +94,14 @@ def remembered(value):
     """`known` from what a file held (JSON value): anything odd in it is left out."""
     known = []
     for entry in value if isinstance(value, list) else ():
-        if not isinstance(entry, list) or len(entry) != 3:
+        if not isinstance(entry, list) or len(entry) not in (3, 4):
             continue
-        boot, seq, what = entry
+        boot, seq, what = entry[:3]
         if isinstance(boot, str) and type(seq) is int and (what in happen.SHOWN or what == "duress"):
-            known.append((boot, seq, what, False))
+            known.append((boot, seq, what, False if len(entry) == 3 else None))
     return tuple(known[-happen.KNOWN_MAX :])
 
 
 def record(node):
     """What is to be remembered of `known` (JSON value)."""
-    return [list(entry[:3]) for entry in node.known]
+    return [list(entry if entry[3] is None else entry[:3]) for entry in node.known]

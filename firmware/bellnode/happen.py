@@ -26,7 +26,7 @@ FIELDS = (
     "outbox",
     "health",
     "clock",  # Clock or None
-    "known",  # (boot, seq, what, sure) of alarms whose incident may be open: see `answers`
+    "known",  # (boot, seq, what, sure) of alarms not said to be closed; sure None: taken for over, see `answers`
     "lamp",  # (state, discreet, dim) that is shown
     "voice",  # (state, still) that is heard
     "quiet_ms",  # until when an alarm may be heard, or None: it is quiet
@@ -122,6 +122,11 @@ def remember(node, boot, seq, what):
         return node
     others = tuple([entry for entry in node.known if entry[:2] != (boot, seq)])
     return changed(node, known=(others + ((boot, seq, what, True),))[-KNOWN_MAX:])
+
+
+def may_be_open(node):
+    """What each alarm was whose incident may be open."""
+    return [entry[2] for entry in node.known if entry[3] is not None]
 
 
 @seldom("window")

@@ -58,9 +58,8 @@ def _selftest(node, message, now_ms):
 
 
 def _silence(node, message, now_ms):
-    for known in node.known:
-        if known[2] == "duress":
-            return _no(node, message, "not now", now_ms)  # whoever forces a disarm may not learn of it by the quiet
+    if "duress" in happen.may_be_open(node):
+        return _no(node, message, "not now", now_ms)  # whoever forces a disarm may not learn of it by the quiet
     return _done(happen.changed(node, quiet_ms=None), message, now_ms)
 
 

@@ -200,7 +200,7 @@ def key(node, given, now_ms):
     node = happen.changed(node, keypad=pad)
     if wish is None:
         return _to_home(node, ("presence", at_ms), now_ms) if node.rest.home is not None else (node, [])
-    if wish[0] == "cancel" and (node.held is not None or node.known):
+    if wish[0] == "cancel" and (node.held is not None or happen.may_be_open(node)):
         return _cancel(node, at_ms, now_ms)
     if wish[0] in ("unknown", "cancel") or node.rest.home is None:
         return _beep(node, "refuse", now_ms), []

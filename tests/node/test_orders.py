@@ -2,7 +2,7 @@
 
 from story import BOOT, OLD, Story
 
-from bellnode import answers, command, node, orders, settings
+from bellnode import answers, command, happen, node, orders, settings
 
 HOUR_MS = 3600000
 ID = "{:016x}".format
@@ -202,7 +202,13 @@ def test_a_command_runs_once_over_a_restart_too():
 
 
 def test_what_is_remembered_survives_rubbish():
-    for rubbish in (None, {}, [], {"ran": 5, "open": 5, "power": 5}, {"ran": [1], "open": [[1], [OLD, "1", "panic"]]}):
+    for rubbish in (
+        None,
+        {},
+        [],
+        {"ran": 5, "open": 5, "power": 5},
+        {"ran": [1], "open": [[1], [OLD, "1", "panic"], [OLD, 1]]},
+    ):
         story = Story()
         story.give("remembered", rubbish, None)
         assert story.node.known == () and story.node.rest.ran == command.NONE
@@ -243,8 +249,54 @@ def test_what_the_gateway_does_not_name_after_a_link_is_over():
     after = restarted(before)
     after.receipt(3, "acknowledged", OLD)
     after.until(5000)
-    assert after.record["open"] == [[OLD, 3, "holdup"]]
+    assert after.record["open"] == [[OLD, 1, "panic", None], [OLD, 2, "duress", None], [OLD, 3, "holdup"]]
     assert after.lamps == ["acknowledged"] and after.node.lamp[1] and after.sounds == []  # still discreet
+    after.command(1, "silence")
+    assert answer(after)[0] == "test"  # the duress is over
+    after.receipt(3, "closed", OLD)
+    assert happen.may_be_open(after.node) == []
+
+
+def test_what_a_gateway_names_that_was_away_is_open_after_all():
+    before = Story()
+    before.record = {"open": [[OLD, 1, "panic"], [OLD, 2, "duress"]]}
+    away = restarted(before)
+    away.until(60000)
+    assert away.lamps == [] and happen.may_be_open(away.node) == []
+    after = restarted(away)  # and once more, before the gateway is back
+    after.until(60000)
+    after.give("unlinked")
+    after.give("linked")
+    assert happen.may_be_open(after.node) == []  # a new link brings nothing back by itself
+    after.receipt(1, "acknowledged", OLD)
+    after.receipt(2, "acknowledged", OLD)
+    assert after.lamps == ["acknowledged"] and happen.may_be_open(after.node) == ["panic", "duress"]
+    after.command(1, "silence")
+    assert answer(after)[1]["reason"] == "not now"
+
+
+def test_an_old_receipt_said_again_shows_no_closed_alarm_for_long():
+    before = Story()
+    before.record = {"open": [[OLD, 1, "panic"]]}
+    after = restarted(before)
+    after.until(60000)
+    after.receipt(1, "dispatched", OLD)  # was true once; the case was closed while the bell was off
+    after.until(65000)
+    assert [(event["boot"], event["seq"]) for event in after.events() if event["what"] == "panic"] == [(OLD, 1)]
+    after.receipt(1, "closed", OLD)
+    after.until(75000)
+    assert after.lamps == ["dispatched", "closed", "idle"] and after.record["open"] == []
+
+
+def test_what_is_over_makes_room_first():
+    before = Story()
+    before.record = {"open": [[OLD, seq, "panic"] for seq in range(1, 17)]}
+    after = restarted(before)
+    after.receipt(1, "stored", OLD)
+    after.until(5000)
+    after.press()
+    assert len(after.record["open"]) == 16
+    assert after.record["open"][0] == [OLD, 3, "panic", None] and [OLD, 1, "panic"] in after.record["open"]
 
 
 def test_a_full_list_of_open_alarms_forgets_the_oldest():

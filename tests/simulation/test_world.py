@@ -20,6 +20,7 @@ KEPT = {
     35: "the same after a loop of brownouts",
     137: "a gateway killed right after its clock was set moved everything that waited a second time",
     265: "the same, and an acknowledgement ended too early",
+    354: "a bell that was back before its gateway had forgotten its open press, and stayed dark for it",
 }
 
 

@@ -21,7 +21,8 @@ SLOW_S = 1.0  # of latency: such a way is not well
 _STAGES = ("stored", "presented", "acknowledged", "dispatched")
 _OPEN = (
     "SELECT s.bell_id, s.boot, s.seq, s.stage FROM signal s JOIN incident i ON i.id = s.incident_id "
-    "WHERE i.handling <> 'closed'"
+    # A case that is opened again: its presses were said to be closed, and a stage never falls.
+    "WHERE i.handling <> 'closed' AND s.stage <> 'closed'"
 )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bellgate.store import audit
 from bellgate.store.base import Tx
 from bellgate.store.deliveries import Delivery
+from bellnode.happen import SHOWN
 from bellsim.orphans import OPEN, orphan
 from bellsim.world.calls import Calls
 from bellsim.world.cases import Cases
@@ -65,7 +66,6 @@ MISSING_MS, BACK_MS = 180_000 + 15_000, 90_000
 GONE_MS = 60_000 + 25_000
 READ_S = 0.3
 SHOWN_MAX = 20  # of one run
-_ON_LAMP = ("panic", "holdup", "medical", "intrusion")  # tampering and duress are on no lamp
 
 
 class Checker:
@@ -127,7 +127,7 @@ class Checker:
         if bell.rung != rung or not self._world.gate.running:
             return
         truth = self._world.truth
-        mine = [event for event in truth.events.values() if event.bell_id == bell.bell_id and event.what in _ON_LAMP]
+        mine = [event for event in truth.events.values() if event.bell_id == bell.bell_id and event.what in SHOWN]
         # What a dead flash did not take and the power took away, the bell itself does not know any more.
         mine = [event for event in mine if event.state == "alarm" and event.gone is None]
         rows = {
