@@ -2,5 +2,5 @@
 
 kills         `--kills N`: gateways are killed; light bells, many presses. Judged by `reckoning`
 campaign      `--minutes M`: everything is broken, with real bells. Planned by `plan`, judged by `verdict`
-installation  gateways, broker and database of both
+installation  gateways, broker and database of both; waiting: for something, with a deadline
 """

@@ -13,20 +13,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bellgate import admission
-from bellgate.admission import NewBell
-from bellgate.clock import now_ms
-from bellgate.config import load
-from bellgate.store import open_store
 from bellsim.bell import BOOT_CODE, OFF, Bell, Change
 from bellsim.bench import SERVER_NAME
 from bellsim.bus import Bus
-from bellsim.chaos.seen import BUTTON, Claim, Kept, Key, Press, Seen
+from bellsim.chaos.installation import enrolled
+from bellsim.chaos.seen import Claim, Kept, Key, Press, Seen
 from bellsim.chaos.verdict import RANK
 from bellsim.fleet import QUIET
 from bellsim.network import Proxy
 from bellsim.runtime import MICROPYTHON, SimulatorError, find_runtime, link_packages
 from bellsim.world.checker import READ_S
+from bellsim.world.truth import BUTTON
 
 CODE = "import quiet, probe; probe.tell_events(); " + BOOT_CODE
 TEST_MODE_MS = 15 * 60 * 1000  # the firmware's longest
@@ -181,7 +178,8 @@ async def make(
     for name, source in QUIET.items():
         (packages / f"{name}.py").symlink_to(source)
     made = []
-    for number, settings in enumerate(await asyncio.to_thread(_enrolled, config, count)):
+    for number, enrolment in enumerate(await asyncio.to_thread(enrolled, config, count)):
+        settings = enrolment.model_dump()
         proxy = Proxy("127.0.0.1", broker_port)
         await proxy.start()
         stack.push_async_callback(proxy.stop)
@@ -193,17 +191,6 @@ async def make(
         bell.proxy = proxy
         stack.push_async_callback(bell.stop)
         made.append(ChaosBell(bell, seen, number >= count - testers, claimed))
-    return made
-
-
-def _enrolled(config: Path, count: int) -> list[dict[str, Any]]:
-    loaded = load(config)
-    authority = admission.open_authority(loaded)
-    with open_store(loaded.store.url, loaded.data_dir) as store:
-        made = []
-        for number in range(1, count + 1):
-            new = NewBell(f"seongsu-{number:03}", "store-bell", f"가게 {number}", f"서울 성동구 연무장길 {number}")
-            made.append(admission.enrol(store, loaded, authority, new, None, now_ms()).model_dump())
     return made
 
 

@@ -19,11 +19,12 @@ from bellsim import postgresql
 from bellsim.bench import BROKERS, broker_name
 from bellsim.chaos import bells as bells_module
 from bellsim.chaos import plan
-from bellsim.chaos.field import BELLS, Field, make, until
+from bellsim.chaos.field import BELLS, Field, make
 from bellsim.chaos.installation import STORES
 from bellsim.chaos.plan import Fault
 from bellsim.chaos.rest import LINKED_S, ONE_MORE_S, READY_S, figures, settle
 from bellsim.chaos.roads import Roads
+from bellsim.chaos.waiting import cancel, until
 from bellsim.goals import judge
 from bellsim.runtime import SimulatorError
 
@@ -93,8 +94,8 @@ async def _combination(
         it = await make(stack, broker, store, seed, say, keep, left_out)
         tasks = [asyncio.create_task(victim.keep()) for victim in it.parts.victims]
         tasks += [asyncio.create_task(it.reader.run()), asyncio.create_task(it.watch.run())]
-        stack.push_async_callback(_cancel, tasks)
-        await until(lambda: not it.watch.ill(), READY_S, f"the gateways are not ready: {it.watch.ill()}", tasks)
+        stack.push_async_callback(cancel, tasks)
+        await until(lambda: not it.watch.ill(), READY_S, lambda: f"the gateways are not ready: {it.watch.ill()}", tasks)
         for one in it.bells:  # one after the other: each compiles its own firmware
             await one.power_on()
         await bells_module.linked(it.bells, LINKED_S)
@@ -137,7 +138,7 @@ async def _play(
         await asyncio.gather(fingers, return_exceptions=True)
         await asyncio.gather(*work)
     finally:
-        await _cancel([fingers, person, saying, end, *work])
+        await cancel([fingers, person, saying, end, *work])
 
 
 async def _row(it: Field, faults: list[Fault], began_s: float, length_s: float, say: Callable[[str], None]) -> None:
@@ -166,9 +167,3 @@ async def _say(it: Field, say: Callable[[str], None], began_s: float) -> None:
         told = f"{len(it.seen.presses)} presses, {waiting} wait, {linked} bells linked"
         ill = it.watch.ill()
         say(f"{time.monotonic() - began_s:5.0f} s  {told}" + (f", {ill}" if ill else ""))
-
-
-async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import random
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,7 +25,6 @@ from bellsim.chaos.wall import Wall
 from bellsim.chaos.watch import Watch
 from bellsim.dispatcher import Dispatcher
 from bellsim.receiver import Receiver
-from bellsim.runtime import SimulatorError
 
 BELLS, TESTERS = 12, 3
 POLICE, INSTALLER = "police", "installer"  # the second takes tests
@@ -118,14 +116,3 @@ def _disk(stack: contextlib.AsyncExitStack, image: Path, place: Path, left_out: 
     disk = Disk(image, place)
     stack.push_async_callback(asyncio.to_thread, disk.remove)
     return disk
-
-
-async def until(happened: Callable[[], bool], deadline_s: float, why: str, tasks: list[asyncio.Task[None]]) -> None:
-    end_s = time.monotonic() + deadline_s
-    while not happened():
-        for task in tasks:
-            if task.done():
-                task.result()
-        if time.monotonic() > end_s:
-            raise SimulatorError(f"not within {deadline_s:g} s: {why}")
-        await asyncio.sleep(0.05)

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import tomlkit
 
+from bellgate import admission
+from bellgate.admission import NewBell
+from bellgate.clock import now_ms
 from bellgate.config import load
+from bellgate.enrolment import Enrolment
+from bellgate.store import open_store
 from bellsim.bench import SERVER_NAME, start_mosquitto
 from bellsim.chaos.victim import Victim
 from bellsim.programs import Program, bellgate, free_ports
@@ -70,6 +75,18 @@ async def make(
         stack.push_async_callback(victim.stop)
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     return Installation(root, config, urls, token, victims, broker_port, mosquitto)
+
+
+def enrolled(config: Path, count: int) -> list[Enrolment]:
+    """So many bells of shops, admitted as the command line does it."""
+    loaded = load(config)
+    authority = admission.open_authority(loaded)
+    made = []
+    with open_store(loaded.store.url, loaded.data_dir) as store:
+        for number in range(1, count + 1):
+            new = NewBell(f"seongsu-{number:03}", "store-bell", f"가게 {number}", f"서울 성동구 연무장길 {number}")
+            made.append(admission.enrol(store, loaded, authority, new, None, now_ms()))
+    return made
 
 
 def _twin(first: Path, number: int, console_port: int, broker_port: int) -> Path:

@@ -12,22 +12,19 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-from bellgate import admission
-from bellgate.admission import NewBell
-from bellgate.clock import now_ms
 from bellgate.config import load
 from bellgate.store import audit, open_store
 from bellsim import postgresql
 from bellsim.bench import broker_name, scratch_folder
 from bellsim.chaos import installation
-from bellsim.chaos.installation import Installation, webhook
+from bellsim.chaos.installation import Installation, enrolled, webhook
 from bellsim.chaos.reckoning import Campaign, Press, reckon, together
 from bellsim.chaos.victim import Victim
+from bellsim.chaos.waiting import cancel, until
 from bellsim.goals import judge
 from bellsim.light import LightBell
 from bellsim.receiver import Receiver
@@ -123,24 +120,19 @@ async def _field(
         )
         parts = await installation.make(stack, root, url, gateways, broker, sections)
         victims = parts.victims
-        made = _Field(parts, receiver, await asyncio.to_thread(_enrolled, parts.config))
+        made = _Field(
+            parts, receiver, [LightBell(one) for one in await asyncio.to_thread(enrolled, parts.config, BELLS)]
+        )
         tasks = [asyncio.create_task(victim.keep()) for victim in victims]
-        stack.push_async_callback(_cancel, tasks)
-        await _until(lambda: all(victim.ready_since_s for victim in victims), "the gateways ready", tasks)
+        stack.push_async_callback(cancel, tasks)
+        await until(
+            lambda: all(victim.ready_since_s for victim in victims),
+            READY_DEADLINE_S,
+            lambda: "the gateways ready",
+            tasks,
+        )
         tasks += [asyncio.create_task(bell.run()) for bell in made.bells]
         yield made
-
-
-def _enrolled(config: Path) -> list[LightBell]:
-    loaded = load(config)
-    authority = admission.open_authority(loaded)
-    made = []
-    with open_store(loaded.store.url, loaded.data_dir) as store:
-        for number in range(1, BELLS + 1):
-            new = NewBell(f"seongsu-{number:03}", "store-bell", f"가게 {number}", f"서울 성동구 연무장길 {number}")
-            enrolment = admission.enrol(store, loaded, authority, new, None, now_ms())
-            made.append(LightBell(enrolment))
-    return made
 
 
 async def _attack(it: _Field, kills: int, presses: int, chance: random.Random, say: Callable[[str], None]) -> None:
@@ -157,7 +149,7 @@ async def _attack(it: _Field, kills: int, presses: int, chance: random.Random, s
         if chance.random() < STARTING_SHARE:
             await asyncio.sleep(chance.uniform(0, START_MAX_S))
         else:
-            await _until(lambda: victim.ready_since_s is not None, f"{victim.name} ready")  # noqa: B023
+            await until(lambda: victim.ready_since_s is not None, READY_DEADLINE_S, lambda: f"{victim.name} ready")  # noqa: B023
             await asyncio.sleep(chance.uniform(0, UP_MAX_S))
         it.kills_s.append(victim.kill())
         if number % 10 == 0:
@@ -171,11 +163,15 @@ def _press(bell: LightBell) -> None:
 
 
 async def _settle(it: _Field) -> None:
-    await _until(lambda: all(victim.ready_since_s for victim in it.parts.victims), "the gateways ready again")
+    await until(
+        lambda: all(victim.ready_since_s for victim in it.parts.victims),
+        READY_DEADLINE_S,
+        lambda: "the gateways ready again",
+    )
     with contextlib.suppress(SimulatorError):  # then the figures say what is missing
-        await _until(lambda: not any(bell.waiting() for bell in it.bells), "", deadline_s=SETTLE_DEADLINE_S)
+        await until(lambda: not any(bell.waiting() for bell in it.bells), SETTLE_DEADLINE_S, str)
         count = sum(bell.seq for bell in it.bells)
-        await _until(lambda: _told(it) >= count, "", deadline_s=SETTLE_DEADLINE_S)
+        await until(lambda: _told(it) >= count, SETTLE_DEADLINE_S, str)
     await asyncio.sleep(REPEAT_S + 1.5)  # one more round of every incident
 
 
@@ -204,25 +200,3 @@ def _presses(it: _Field, of: Callable[[LightBell], dict[int, float]]) -> frozens
 
 def _spans(victim: Victim, end_s: float) -> list[tuple[float, float]]:
     return [*victim.spans, *([(victim.ready_since_s, end_s)] if victim.ready_since_s is not None else [])]
-
-
-async def _until(
-    happened: Callable[[], bool],
-    what: str,
-    tasks: list[asyncio.Task[None]] | None = None,
-    deadline_s: float = READY_DEADLINE_S,
-) -> None:
-    end_s = time.monotonic() + deadline_s
-    while not happened():
-        for task in tasks or ():
-            if task.done():
-                task.result()
-        if time.monotonic() > end_s:
-            raise SimulatorError(f"not within {deadline_s:g} s: {what}")
-        await asyncio.sleep(0.01)
-
-
-async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

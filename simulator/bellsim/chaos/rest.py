@@ -11,11 +11,13 @@ from bellgate.store import audit, open_store
 from bellsim.chaos import bells as bells_module
 from bellsim.chaos import verdict
 from bellsim.chaos.bells import ChaosBell
-from bellsim.chaos.field import Field, until
+from bellsim.chaos.field import Field
 from bellsim.chaos.seen import Arrival, Span
+from bellsim.chaos.waiting import until
 from bellsim.chaos.watch import EVERY_S, seen_within
 from bellsim.orphans import orphans
 from bellsim.runtime import SimulatorError
+from bellwire import STAGES
 
 READY_S, LINKED_S, SETTLE_S = 60.0, 60.0, 120.0
 WORDS = 40  # lines of a bell that does not come to rest
@@ -24,11 +26,11 @@ ONE_MORE_S = 1.0  # whatever comes twice has come by then
 
 async def settle(it: Field, tasks: list[asyncio.Task[None]], say: Callable[[str], None]) -> None:
     """Everybody is well, every event has its receipt, every incident its end, every message its receiver."""
-    await until(lambda: not it.watch.ill(), READY_S, f"a gateway is not well again: {it.watch.ill()}", tasks)
+    await until(lambda: not it.watch.ill(), READY_S, lambda: f"a gateway is not well again: {it.watch.ill()}", tasks)
     with contextlib.suppress(SimulatorError):  # then the figures say what is missing
         await bells_module.linked(it.bells, LINKED_S)
     with contextlib.suppress(SimulatorError):
-        await until(lambda: not any(one.waiting for one in it.bells), SETTLE_S, "", tasks)
+        await until(lambda: not any(one.waiting for one in it.bells), SETTLE_S, str, tasks)
     for one in it.bells:
         if one.waiting:
             say(f"{one.bell_id} still waits for {len(one.waiting)} receipts; it says:\n{one.bell.last_words(WORDS)}")
@@ -45,7 +47,7 @@ async def settle(it: Field, tasks: list[asyncio.Task[None]], say: Callable[[str]
 
 
 def _lit(one: ChaosBell) -> bool:
-    return one.bell.lamp_state() in ("stored", "presented", "acknowledged", "dispatched")
+    return one.bell.lamp_state() in STAGES[:-1]
 
 
 def _ask(it: Field, question: Callable[[Any], Any]) -> Any:

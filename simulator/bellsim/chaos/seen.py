@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Key = tuple[str, str, int]  # bell_id, boot, seq
-BUTTON = ("panic", "holdup", "medical", "test")
 
 
 @dataclass(slots=True)

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bellsim.chaos.seen import BUTTON, Key, Row, Seen, Span
+from bellsim.chaos.seen import Key, Row, Seen, Span
+from bellsim.world.truth import BUTTON
+from bellwire import STAGES
 
 LOST = {
     "missing": "what a bell's journal took is in the database",
@@ -29,7 +31,7 @@ LIES = {
 LEAKS = {"test_leak": "a test reaches nobody who takes no tests"}
 PROPERTIES = LOST | LIES | LEAKS
 
-RANK = {"stored": 0, "presented": 1, "acknowledged": 2, "dispatched": 3, "closed": 4}
+RANK = {stage: rank for rank, stage in enumerate(STAGES)}
 # Whoever did a later thing has done the earlier ones: an acknowledgement shows that it was seen.
 DONE_BY = {
     "presented": {"present", "acknowledge", "dispatch", "close"},

@@ -18,7 +18,6 @@ BEHIND_MS = 30_000  # as for a lamp: a new link has its stages confirmed within 
 LATE_SLACK_MS = 5_000  # beside the minute after which a press is called late
 REFUSED_S = 3.0  # an attack has been judged
 SLOW_S = 1.0  # of latency: such a way is not well
-_STAGES = ("stored", "presented", "acknowledged", "dispatched")
 _OPEN = (
     "SELECT s.bell_id, s.boot, s.seq, s.stage FROM signal s JOIN incident i ON i.id = s.incident_id "
     # A case that is opened again: its presses were said to be closed, and a stage never falls.
@@ -41,7 +40,7 @@ class Calls:
         if rung not in ("sending", "not_delivered") or bell.app is None:
             return
         waiting = {item.what for item in bell.app._node.outbox.entries}
-        if "duress" in waiting and not waiting & {"panic", "holdup", "medical", "intrusion"}:
+        if "duress" in waiting and waiting.isdisjoint(SHOWN):
             self._wrong("betrayed", f"{bell.bell_id} shows {rung}, and nothing waits but a duress")
 
     def attacked(self, how: str) -> None:

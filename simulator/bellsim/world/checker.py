@@ -17,7 +17,7 @@ from bellsim.world.inside import PowerGone
 from bellsim.world.store import Killed
 from bellsim.world.truth import OUTBOX_MAX
 from bellsim.year.town import TAKES_TESTS
-from bellwire import parse, unpack
+from bellwire import STAGES, parse, unpack
 
 if TYPE_CHECKING:
     from bellsim.world.bell import VirtualBell
@@ -58,7 +58,6 @@ PROPERTIES = {
     "undelivered": "when all is well again nothing waits",
     "crash": "no program ends by a fault of its own",
 }
-RANK = ("stored", "presented", "acknowledged", "dispatched", "closed")
 LATE_MS = 1_000
 UNTOLD_MS = 65_000
 MISSING_MS, BACK_MS = 180_000 + 15_000, 90_000
@@ -109,7 +108,7 @@ class Checker:
             return
         event = world.truth.events.get(key)
         if event is not None:
-            if event.receipt is not None and RANK.index(stage) < RANK.index(event.receipt):
+            if event.receipt is not None and STAGES.index(stage) < STAGES.index(event.receipt):
                 self._wrong("stage_fell", f"{key} was {event.receipt} and is {stage}")
             event.receipt = stage
         if stage in ("acknowledged", "dispatched"):
@@ -120,7 +119,7 @@ class Checker:
     def lamp(self, bell: "VirtualBell", rung: str) -> None:
         """A lamp says something else; see whether it is still so when anybody can have read it."""
         self._calls.lamp(bell, rung)
-        if rung in RANK:
+        if rung in STAGES:
             self._world.loop.call_later(READ_S, self._read_lamp, bell, rung)
 
     def _read_lamp(self, bell: "VirtualBell", rung: str) -> None:
@@ -139,11 +138,11 @@ class Checker:
         for event in (loud or mine)[-1:] + [one for one in mine if one.what == "holdup"][-1:]:
             row = rows.get((event.boot, event.seq))
             if row is not None:
-                best = max(best, RANK.index(row["stage"]))
+                best = max(best, STAGES.index(row["stage"]))
         if not mine:  # from before anybody looked
-            best = max((RANK.index(row["stage"]) for row in rows.values()), default=-1)
-        if RANK.index(rung) > best:
-            said = "nothing" if best < 0 else RANK[best]
+            best = max((STAGES.index(row["stage"]) for row in rows.values()), default=-1)
+        if STAGES.index(rung) > best:
+            said = "nothing" if best < 0 else STAGES[best]
             self._wrong("lamp_lies", f"{bell.bell_id} shows {rung}, the database says {said} of its newest alarm")
 
     def got(self, name: str, delivery: Delivery) -> None:

@@ -35,6 +35,9 @@ LAMPS = {
     "dispatched": "#0ea5e9",
     "closed": "#cbd5e1",
 }
+# What lasts: kind, how far below the lane's middle it begins, how high it is. A lamp's has the colour of its stage.
+BARS = (("fault", -11, 22), ("power", -3, 6), ("lamp", 8, 4))
+COLOURS = {"fault": "#fca5a5", "power": "#475569"}
 LEGEND = (
     ("#1d4ed8", "a press"),
     ("#60a5fa", "an event in the journal"),
@@ -43,8 +46,8 @@ LEGEND = (
     ("#0d9488", "somebody is told"),
     ("#15803d", "a person acts"),
     ("#d97706", "trouble raised or cleared"),
-    ("#fca5a5", "a fault"),
-    ("#475569", "without power"),
+    (COLOURS["fault"], "a fault"),
+    (COLOURS["power"], "without power"),
     ("#e11d48", "a broken promise"),
 )
 
@@ -151,15 +154,12 @@ def _frame(stretch: Stretch, bottom_px: int) -> Iterator[str]:
 
 def _bars(lines: Sequence[Line], stretch: Stretch, y_px: int) -> Iterator[str]:
     """What lasts: faults, time without power, and what a lamp shows."""
-    for begin_ms, end_ms, text in _spans(lines, "fault"):
-        if begin_ms < stretch.until_ms and end_ms > stretch.from_ms:
-            yield _bar(stretch, begin_ms, end_ms, y_px - 11, 22, "#fca5a5", text)
-    for begin_ms, end_ms, text in _spans(lines, "power"):
-        if begin_ms < stretch.until_ms and end_ms > stretch.from_ms:
-            yield _bar(stretch, begin_ms, end_ms, y_px - 3, 6, "#475569", text)
-    for begin_ms, end_ms, text in _spans(lines, "lamp"):
-        if text in LAMPS and begin_ms < stretch.until_ms and end_ms > stretch.from_ms:
-            yield _bar(stretch, begin_ms, end_ms, y_px + 8, 4, LAMPS[text], f"lamp: {text}")
+    for kind, from_px, high_px in BARS:
+        for begin_ms, end_ms, text in _spans(lines, kind):
+            colour = COLOURS.get(kind) or LAMPS.get(text)
+            if colour is not None and begin_ms < stretch.until_ms and end_ms > stretch.from_ms:
+                said = f"lamp: {text}" if kind == "lamp" else text
+                yield _bar(stretch, begin_ms, end_ms, y_px + from_px, high_px, colour, said)
 
 
 def _spans(lines: Sequence[Line], kind: str) -> Iterator[tuple[int, int, str]]:

@@ -124,7 +124,7 @@ def _one(principal: Principal, test_id: int, tx: Tx) -> dict[str, Any]:
 
 
 def _list(deps: Deps, principal: Principal, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    # Versions only rise, some dozen times: another sum for another picture.
+    # Versions only rise, to some two hundred: another sum for another picture.
     seen = sum(row["version"] + 1_000 * row["id"] for row in rows)
     items = [_shown(deps, principal, row) for row in rows]
     return {"items": items, "seen": seen, "now_ms": deps.clock.now_ms()}
