@@ -20,6 +20,9 @@ all, and does not come here: it has to look like a disarm.
 A stage can change while the bell is off line, so after every connect each shown stage has to be confirmed: the gateway
 answers the first heartbeat with the stages of open incidents, and what it leaves out is asked for once more (the same
 event again: a duplicate, which the gateway answers with the present stage).
+
+After a restart the stages come in any order: of what the gateway remembers, of what waited in the journal. `answers`
+says which presses were earlier, and so each finds its place.
 """
 
 from collections import namedtuple
@@ -37,8 +40,7 @@ RUNGS = ("idle", "sending", "not_delivered", "stored", "presented", "acknowledge
 DELIVERED = ("stored", "presented", "acknowledged", "dispatched")
 
 # (rung, sign): next rung. Signs: press · late (DELIVERY_MS are over) · a receipt's stage or refused · clear (shown long
-# enough) · gone (the gateway no longer names it). An idle rung takes stages: the gateway remembers what a
-# restarted bell has forgotten.
+# enough). An idle rung takes stages: the gateway remembers what a restarted bell does not show yet.
 TABLE = Table(
     "an alarm that is {!r} cannot take {!r}",
     """
@@ -66,28 +68,24 @@ stored presented presented
 stored acknowledged acknowledged
 stored dispatched dispatched
 stored closed closed
-stored gone idle
 presented refused presented
 presented stored presented
 presented presented presented
 presented acknowledged acknowledged
 presented dispatched dispatched
 presented closed closed
-presented gone idle
 acknowledged refused acknowledged
 acknowledged stored acknowledged
 acknowledged presented acknowledged
 acknowledged acknowledged acknowledged
 acknowledged dispatched dispatched
 acknowledged closed closed
-acknowledged gone idle
 dispatched refused dispatched
 dispatched stored dispatched
 dispatched presented dispatched
 dispatched acknowledged dispatched
 dispatched dispatched dispatched
 dispatched closed closed
-dispatched gone idle
 closed refused closed
 closed stored closed
 closed presented closed
@@ -99,8 +97,8 @@ closed clear idle
 )
 turn = TABLE.turn
 
-# what: None when only the gateway remembers the event. happened_ms: bell's clock, None before this start.
-# since_ms: when the rung began. confirm_ms: when to ask for the stage, or None while it is known to be fresh.
+# happened_ms: bell's clock, None before this start. since_ms: when the rung began. confirm_ms: when to ask for the
+# stage, or None while it is known to be fresh.
 Shown = namedtuple("Shown", ("boot", "seq", "what", "happened_ms", "rung", "since_ms", "confirm_ms"))
 
 
@@ -113,8 +111,8 @@ def _moved(shown, sign, now_ms, confirm_ms):
 def step(alarms, given, now_ms):
     """(alarms, effects): alarms is a tuple of Shown, oldest first; () at the start.
 
-    given: ("press", boot, seq, what, happened_ms or None) · ("receipt", boot, seq, stage[, what it was, if that
-        is known of an event that only the gateway still shows]) · ("linked",) · ("tick",)
+    given: ("press", boot, seq, what, happened_ms or None) · ("receipt", boot, seq, stage, what it was,
+        the (boot, seq) of all that were pressed before it) · ("linked",) · ("tick",)
     effects: a tuple of ("ask", Shown): send this event once more, to hear its stage.
     """
     kind = given[0]
@@ -152,21 +150,17 @@ def _bounded(alarms):
 
 
 def _receipt(alarms, given, now_ms):
-    _, boot, seq, stage = given[:4]
-    what = given[4] if len(given) > 4 else None
+    _, boot, seq, stage, what, earlier = given
     for place, shown in enumerate(alarms):
         if shown.boot == boot and shown.seq == seq:
             return alarms[:place] + (_moved(shown, stage, now_ms, None),) + alarms[place + 1 :]
-    if stage not in DELIVERED:
+    if stage not in DELIVERED or len(alarms) >= SHOWN_MAX:
         return alarms  # closed or refused, and never shown: nothing to show
-    # Older than anything pressed since the start. The gateway names the oldest first, so each stands behind the last.
-    adopted = Shown(boot, seq, what, None, turn("idle", stage), now_ms, None)
     place = 0
     for at, shown in enumerate(alarms):
-        newer = shown.boot == boot and shown.seq > seq
-        if shown.happened_ms is None and shown.rung in DELIVERED and not newer:
+        if (shown.boot, shown.seq) in earlier:
             place = at + 1
-    return alarms if len(alarms) >= SHOWN_MAX else alarms[:place] + (adopted,) + alarms[place:]
+    return alarms[:place] + (Shown(boot, seq, what, None, turn("idle", stage), now_ms, None),) + alarms[place:]
 
 
 def _doubted(shown, now_ms):
@@ -185,8 +179,6 @@ def _tick(alarms, now_ms):
                 after = _moved(shown, "late", now_ms, None)
             elif shown.rung == "closed":
                 after = _moved(shown, "clear", now_ms, None)
-            elif shown.what is None:
-                after = _moved(shown, "gone", now_ms, None)
             else:
                 effects.append(("ask", shown))
                 after = _doubted(shown, now_ms)

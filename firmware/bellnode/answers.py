@@ -2,6 +2,7 @@
 
 A receipt names an event and its stage, but not what the event was. So the bell remembers, over restarts too, which of
 its alarms may still be open: `known`. A stage of anything else, a test of before the restart for one, lights no lamp.
+It stands in the order of pressing, which is the order on the lamp: of two presses the newer is told of.
 
 After each new link the gateway names the stages of what is open. What it has not named a little later is taken for
 over. But a gateway that is away names nothing, and what it names when it is back is open after all: so an alarm is
@@ -39,10 +40,10 @@ def receipt(node, message, now_ms):
     if boot == node.rest.boot and seq > node.seq:
         return node, [("log", f"ignored a receipt for seq {seq}: never sent")], None
     box, effects = outbox.step(node.outbox, ("receipt", boot, seq, stage), now_ms)
-    what = _known(node, boot, seq)
+    what, earlier = _known(node, boot, seq)
     alarms = node.alarms
     if what in happen.SHOWN:
-        alarms, _ = alarm.step(alarms, ("receipt", boot, seq, stage, what), now_ms)
+        alarms, _ = alarm.step(alarms, ("receipt", boot, seq, stage, what, earlier), now_ms)
     read = node.clock
     for effect in effects:
         if effect[0] == "cleared" and effect[1].first_ms is not None:
@@ -65,13 +66,16 @@ def receipt(node, message, now_ms):
 
 
 def _known(node, boot, seq):
+    """(what it was or None, the (boot, seq) of what was pressed before it)"""
+    earlier = []
     for entry in node.known:
         if entry[0] == boot and entry[1] == seq:
-            return entry[2]
+            return entry[2], earlier
+        earlier.append(entry[:2])
     for shown in node.alarms:  # closed already, and still on the lamp for a moment
         if shown.boot == boot and shown.seq == seq:
-            return shown.what
-    return None
+            return shown.what, ()
+    return None, ()
 
 
 def tick(node, now_ms):
@@ -79,14 +83,10 @@ def tick(node, now_ms):
     if node.rest.doubt_ms is None or now_ms < node.rest.doubt_ms:
         return node
     on_lamp = [(shown.boot, shown.seq) for shown in node.alarms]
-    over = []  # the first to make room for new ones
     known = []
     for entry in node.known:
-        if entry[3] or (entry[0], entry[1]) in on_lamp:
-            known.append(entry)
-        else:
-            over.append(entry[:3] + (None,))
-    return happen.changed(node, known=tuple(over + known), doubt_ms=None)
+        known.append(entry if entry[3] or entry[:2] in on_lamp else entry[:3] + (None,))
+    return happen.changed(node, known=tuple(known), doubt_ms=None)
 
 
 @seldom("start")

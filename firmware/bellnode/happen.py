@@ -117,11 +117,16 @@ def loud(node, now_ms):
 
 
 def remember(node, boot, seq, what):
-    """The node that knows this alarm as open."""
+    """The node that knows this alarm as open: where it stood, if it stood there, else as the newest."""
     if what not in SHOWN and what != "duress":
         return node
-    others = tuple([entry for entry in node.known if entry[:2] != (boot, seq)])
-    return changed(node, known=(others + ((boot, seq, what, True),))[-KNOWN_MAX:])
+    known = [entry[:3] + (True,) if entry[:2] == (boot, seq) else entry for entry in node.known]
+    if (boot, seq, what, True) not in known:
+        known.append((boot, seq, what, True))
+    if len(known) > KNOWN_MAX:  # room is made by the oldest that was taken for over, else by the oldest
+        over = [entry for entry in known if entry[3] is None]
+        known.remove((over or known)[0])
+    return changed(node, known=tuple(known))
 
 
 def may_be_open(node):

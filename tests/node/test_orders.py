@@ -4,6 +4,8 @@ from story import BOOT, OLD, Story
 
 from bellnode import answers, command, happen, node, orders, settings
 
+OLDER = "00112233445566cc"
+
 HOUR_MS = 3600000
 ID = "{:016x}".format
 
@@ -275,6 +277,20 @@ def test_what_a_gateway_names_that_was_away_is_open_after_all():
     assert answer(after)[1]["reason"] == "not now"
 
 
+def test_the_lamp_tells_of_the_newest_press_in_whatever_order_a_restarted_bell_hears_of_them():
+    # Found by seed 119 of the worlds: the newest waits in the journal, the other is open in the gateway.
+    after = Story(link=False)
+    after.give("remembered", {"open": [[OLDER, 1, "panic"], [OLD, 2, "panic"]]}, None)
+    after.give("loaded", [{"boot": OLD, "seq": 2, "what": "panic", "state": "alarm"}], ())
+    after.give("linked")
+    after.until(6000)  # what is taken for over meanwhile keeps its place
+    after.receipt(2, "stored", OLD)
+    after.receipt(1, "presented", OLDER)
+    assert after.lamps == ["sending", "stored"]
+    after.receipt(2, "closed", OLD)
+    assert after.lamps[2:] == ["presented"]
+
+
 def test_an_old_receipt_said_again_shows_no_closed_alarm_for_long():
     before = Story()
     before.record = {"open": [[OLD, 1, "panic"]]}
@@ -296,7 +312,7 @@ def test_what_is_over_makes_room_first():
     after.until(5000)
     after.press()
     assert len(after.record["open"]) == 16
-    assert after.record["open"][0] == [OLD, 3, "panic", None] and [OLD, 1, "panic"] in after.record["open"]
+    assert after.record["open"][:2] == [[OLD, 1, "panic"], [OLD, 3, "panic", None]]
 
 
 def test_a_full_list_of_open_alarms_forgets_the_oldest():

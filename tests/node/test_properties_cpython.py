@@ -84,6 +84,7 @@ def test_alarm_never_lies(script):
         elif entry[0] == "receipt":
             if entry[1] == BOOT and entry[2] > seq:
                 continue  # the node lets no receipt through for what was never sent
+            entry += ("panic", ((OLD, 1),) if entry[1:3] == (OLD, 2) else ())  # noqa: PLW2901
             if entry[3] != "refused":
                 identity = (entry[1], entry[2])
                 told[identity] = max(told.get(identity, 0), CLIMB.index(entry[3]))

@@ -45,7 +45,7 @@ def without(node, name):
 def alarmed(node, what, stage=None):
     alarms, _ = alarm.step(node.alarms, ("press", BOOT, 9, what, 0), 0)
     if stage:
-        alarms, _ = alarm.step(alarms, ("receipt", BOOT, 9, stage), 0)
+        alarms, _ = alarm.step(alarms, ("receipt", BOOT, 9, stage, what, ()), 0)
     return happen.changed(node, alarms=alarms)
 
 

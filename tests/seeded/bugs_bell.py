@@ -36,7 +36,8 @@ SENDING = (
                 '    if kind == "broker_has":\n'
                 "        alarms = node.alarms\n"
                 "        if (given[1], given[2]) in [(shown.boot, shown.seq) for shown in alarms]:\n"
-                '            alarms, _ = alarm.step(alarms, ("receipt", given[1], given[2], "stored"), now_ms)\n'
+                '            given = ("receipt", given[1], given[2], "stored", None, ())\n'
+                "            alarms, _ = alarm.step(alarms, given, now_ms)\n"
                 "        return changed(node, alarms=alarms), []\n"
                 '    if kind == "saved":\n',
             ),

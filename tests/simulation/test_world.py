@@ -18,6 +18,7 @@ KEPT = {
     30: "after a restart the lamp showed the stage of an earlier press",
     33: "messages of one moment in another order than they were sent",
     35: "the same after a loop of brownouts",
+    119: "a press out of the journal was taken for older than what the gateway remembered of before it",
     137: "a gateway killed right after its clock was set moved everything that waited a second time",
     265: "the same, and an acknowledgement ended too early",
     354: "a bell that was back before its gateway had forgotten its open press, and stayed dark for it",
