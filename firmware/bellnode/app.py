@@ -35,8 +35,10 @@ from bellnode.loan import give_back, keep, seldom
 
 _CPYTHON = sys.implementation.name == "cpython"
 # Collect garbage after so many bytes of new objects, not when the heap is full: what lives long then lies close
-# together, and there is room in one piece for a packet or a loan. A collection takes less than a millisecond.
+# together, and there is room in one piece for a packet or a loan. A press makes some 40 KB of it on the way to its
+# receipt: where there is room for that, nobody waits for a collection meanwhile, but the loop makes it when it rests.
 COLLECT_BYTES = 8192
+COLLECT_SHARE = 4  # the threshold is this part of what is free, if that is more
 FAILED_MS = 100  # after a turn of the loop that met a fault
 IDLE_MS = 1000  # the loop turns at least once a second: for the network's state and the clock's wrap
 
@@ -74,6 +76,8 @@ class App:
         self._player = player.Player(self._board, settled.silent)
         self._inputs = []  # what the node has to take yet
         self._feeding = False
+        self._turning = False  # the loop is at work: nobody has to wake it
+        self._used = False  # the node took something since garbage was collected
         self._flash_ok = True
         self._saved_ms = None  # the first save since the journal last did what can wait
         self.log(f"bell {found.bell_id}  {VERSION}  {sys.implementation.name}  boot {boot}")
@@ -134,8 +138,12 @@ class App:
             try:
                 wait_ms = self._turn()
             except Exception as fault:  # a bug; the next turn may not meet it
+                self._turning = False
                 self._watch.failed_turn(fault)
                 wait_ms = FAILED_MS
+            if self._used and not _CPYTHON and not self.urgent():
+                self._used = False
+                gc.collect()
             await self._board.wait(wait_ms)
         await self._link.say_goodbye()
         try:
@@ -151,6 +159,7 @@ class App:
 
     def _turn(self):
         """What there is to do now; ms until there may be more."""
+        self._turning = True
         for level, at_ms in self._board.edges():
             self._feed(("edge", level, at_ms))
         self._attempt("inputs", self._look)
@@ -159,6 +168,7 @@ class App:
         if due_ms is not None and due_ms <= now_ms:
             self._feed(("tick",))
             due_ms = node.due_ms(self._node)
+        self._turning = False  # what is due from here on needs another turn
         if not self._network.network_up():
             self._link.network_lost()
         link_ms = self._attempt("link", self._link.keep_time)
@@ -203,8 +213,9 @@ class App:
         self._watch.seen(part)
 
     def fault(self, name, present):
-        """A fault that the heartbeat names came or went."""
-        self._feed(("fault", name, present))
+        """A fault that the heartbeat names came or went, or it is only said again."""
+        if present != (name in self._node.rest.faults):
+            self._feed(("fault", name, present))
 
     def report(self, info, state="alarm"):
         """An event "fault" with this `info`; state "restore": it is over."""
@@ -265,9 +276,11 @@ class App:
                 self._take(self._inputs.pop(0))
         finally:  # even a fault in telling of a fault must not make the bell deaf
             self._feeding = False
-        self._board.wake()
+        if not self._turning:
+            self._board.wake()
 
     def _take(self, given):
+        self._used = True
         try:
             self._node, effects = self._twice(node.step, self._node, given, self._board.now_ms())
         except Exception as fault:  # a bug; the state is what it was, and the next press must still go out
@@ -457,6 +470,8 @@ async def _main(*given):
     gc.collect()
     if _CPYTHON:
         _stop_at_sigterm(app)
+    else:
+        gc.threshold(max(COLLECT_BYTES, gc.mem_free() // COLLECT_SHARE))
     await app.run()
     return app.again
 

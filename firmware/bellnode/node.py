@@ -17,7 +17,8 @@ given, a tuple:
     ("tick",)                     time has passed
 
 effects, a tuple of tuples, to be carried out in this order:
-    ("save", records)             write the journal; always before the send of what is new in it
+    ("save", records)             write the journal: before the send of what is new in it, and, if something leaves
+                                  it, after ("remember",), which has it then
     ("send", leaf, message)       seal and send; the shell adds its readings to a heartbeat
     ("show", state, discreet, dim)    the lamp: a state of `indicator`
     ("sound", state, still)       sounder, strobe and siren: a state of `indicator`; still: the strobe alone
@@ -121,15 +122,35 @@ def step(node, given, now_ms):
     node, more = scene.step(node, now_ms)
     effects += more
     # Made only now: while the parts are at work there is no memory to hold what it was.
-    if node.outbox is not was.outbox and _kept(node) != _kept(was):
-        effects = [("save", outbox.records(node.outbox))] + effects
-    if _record(node) != _record(was):
-        effects.append(("remember", _record(node)))
-    return node, tuple(effects)
+    kept, new = ((), ()) if node.outbox is was.outbox else (_kept(was), _kept(node))
+    added = [one for one in new if one not in kept]
+    left = len(kept) > len(new) - len(added)
+    written = [("save", outbox.records(node.outbox))] if added or left else []
+    memory = [("remember", _record(node))] if _lasting(node, was, added, left) else []
+    if added and left:
+        return node, tuple(memory + written + effects)
+    if added:
+        return node, tuple(written + effects + memory)
+    return node, tuple(effects + memory + written)  # the lamp does not wait for the flash
 
 
 def _kept(node):
     return [(item.boot, item.seq, item.what) for item in node.outbox.entries]
+
+
+def _lasting(node, was, added, left):
+    """True if the next start has to be told anew. Of what is in the journal, that tells it: so between a press and its
+    receipt nothing else is written."""
+    if (left or (not added and node.known is not was.known)) and _delivered(node) != _delivered(was):
+        return True
+    if node.rest is was.rest:
+        return False
+    return node.rest.ran != was.rest.ran or power.told(node.rest.power) != power.told(was.rest.power)
+
+
+def _delivered(node):
+    waiting = [(item.boot, item.seq) for item in node.outbox.entries]
+    return [entry if entry[3] is None else entry[:3] for entry in node.known if entry[:2] not in waiting]
 
 
 def _record(node):

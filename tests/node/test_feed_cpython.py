@@ -12,7 +12,7 @@ class _Board:
 
 def test_a_fault_while_a_fault_is_told_of_does_not_make_the_bell_deaf():
     bell = app.App.__new__(app.App)
-    bell._board, bell._inputs, bell._feeding = _Board(), [], False
+    bell._board, bell._inputs, bell._feeding, bell._turning = _Board(), [], False, False
     taken = []
 
     def take(given):

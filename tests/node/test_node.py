@@ -9,9 +9,18 @@ from bellnode import alarm, clock, command, happen, health, node, outbox
 def test_identity_then_journal_then_send_then_lamp():
     story = Story()
     effects = [effect for effect in story.give("edge", 1, 0) if effect[0] != "log"]
-    assert [effect[0] for effect in effects] == ["save", "send", "show", "sound", "remember"]
+    assert [effect[0] for effect in effects] == ["save", "send", "show", "sound"]
     assert effects[0][1] == [{"boot": BOOT, "seq": 1, "what": "panic", "state": "alarm"}]
     assert (effects[1][2]["boot"], effects[1][2]["seq"]) == (BOOT, 1) and effects[2][1] == "sending"
+
+
+def test_a_receipt_is_on_the_lamp_before_the_flash_is_written_and_in_one_record_before_it_leaves_the_other():
+    story = Story()
+    story.press()
+    effects = [effect for effect in story.receipt(1, "stored") if effect[0] != "log"]
+    assert [effect[0] for effect in effects] == ["show", "sound", "remember", "save"]
+    assert effects[2][1]["open"] == [[BOOT, 1, "panic"]] and effects[3][1] == []
+    assert [effect[0] for effect in story.receipt(1, "presented") if effect[0] != "log"] == ["show", "sound"]
 
 
 def test_the_lamp_follows_receipts_and_nothing_else():

@@ -311,6 +311,7 @@ def test_what_is_over_makes_room_first():
     after.receipt(1, "stored", OLD)
     after.until(5000)
     after.press()
+    after.receipt(1, "stored")
     assert len(after.record["open"]) == 16
     assert after.record["open"][:2] == [[OLD, 1, "panic"], [OLD, 3, "panic", None]]
 
@@ -319,7 +320,15 @@ def test_a_full_list_of_open_alarms_forgets_the_oldest():
     story = Story(link=False)
     for _ in range(20):
         story.press()
+    assert len(story.node.known) == 16 and story.node.known[-1][:3] == (BOOT, 20, "panic")
+    assert story.record is None  # all of them are in the journal
+    story.give("linked")
+    story.receipt(20, "stored")
     assert len(story.record["open"]) == 16 and story.record["open"][-1] == [BOOT, 20, "panic"]
+    story.receipt(5, "stored")
+    before = len(story.done)
+    story.press()  # takes the place of one that is delivered: written when there is time
+    assert story.node.known[0][1] == 6 and "remember" not in story.done[before:]
 
 
 def test_every_command_of_the_format_has_its_order():
