@@ -46,7 +46,7 @@ FIGURES = (
         "bellsim fleet --bells 1000 --micropython --tls --json",
         "a thousand bells press once each",
         3,
-        ("stored_ms.p50", "stored_ms.p99"),
+        ("press_to_stored_ms.p50", "press_to_stored_ms.p99"),
     ),
     Figure("port-fuzz", "bellsim port-fuzz --json", "rubbish on the installer's cable", 2),
     Figure("year", "bellsim year --bells 200 --days 365 --seed 1 --json", "a year of policies and people", 8),
