@@ -52,6 +52,48 @@ def test_what_can_wait_waits_for_the_receipt_but_not_for_ever():
     assert [journal.spare_ms(5000, True, 5000 + later_ms + more) for more in (-1, 0, 1)] == [1, 0, 0]
 
 
+class Store:
+    """Takes what it is given, or only so many records, or nothing at all."""
+
+    def __init__(self, keeps=9, dead=False):
+        self.keeps, self.dead, self.saved = keeps, dead, []
+
+    def save(self, records):
+        if self.dead:
+            raise OSError(5)
+        self.saved.append(records)
+
+    def load(self):
+        return self.saved[-1][: self.keeps], False
+
+
+def test_the_self_test_writes_reads_back_and_leaves_what_was_there():
+    store = Store()
+    assert journal.check(store, [A]) is None and store.saved == [[A, journal.PROBE], [A]]
+    assert journal.check(Store(keeps=1), [A]) == "lost what was written"
+    assert journal.check(Store(dead=True), [A]).startswith("does not take a record: ")
+    name = folder()
+    events = journal.events(name)
+    assert journal.check(events, [A, B]) is None and events.load() == ([A, B], False)
+    gone(name)
+
+
+def test_a_self_test_that_a_power_cut_ended_leaves_nothing_to_send():
+    probe = dict(journal.PROBE)
+    assert not journal.usable(probe)  # no event has its number
+    probe["seq"] = 1
+    assert journal.usable(probe)  # and otherwise it is one: as long, and of the same fields
+    store = Store()
+    store.save([A, journal.PROBE, B])
+    assert journal.load_events(store) == ([A, B], False)
+
+
+def test_a_record_of_another_firmware_is_left_out_and_reported():
+    store = Store()
+    store.save([A, {"boot": A["boot"], "seq": 7, "what": "earthquake", "state": "alarm"}])
+    assert journal.load_events(store) == ([A], True)
+
+
 def test_either_copy_may_be_damaged():
     for end in (".a", ".b"):
         name = folder()
