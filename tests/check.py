@@ -31,6 +31,7 @@ CI = os.environ.get("CI", "").lower() in ("1", "true")
 STEP_DEADLINE_S = 1800
 # So few failures may come from a machine that was too busy for three tests at a time: they run once more, alone.
 ALONE_MAX = 5
+FAILED = 1  # pytest's exit code when all tests ran and some failed
 DRAIN_S = 2.0  # what a program left running may still hold the pipe of a step that has ended
 ARCHITECTURES = ("xtensawin", "rv32imc")  # ESP32 and ESP32-S3; ESP32-C3 and C6
 
@@ -265,7 +266,8 @@ def tests(chosen: str | None) -> Outcome:
     code, out = run([str(PYTHON), "-m", "pytest", "-ra", *parallel, *(["-k", chosen] if chosen else [])])
     outcome = counted(code, out)
     failed = re.findall(r"^FAILED (\S+?\.py::.+?)(?: - .*)?$", out, re.MULTILINE)
-    if not 0 < len(failed) == outcome.failed <= ALONE_MAX:
+    # Only a run that went to its end: of one that was broken off nobody knows what else would have failed.
+    if code != FAILED or not 0 < len(failed) == outcome.failed <= ALONE_MAX:
         return outcome
     print(f"\n== pytest: once more, one after the other: {', '.join(failed)}", flush=True)
     again = counted(*run([str(PYTHON), "-m", "pytest", "-ra", *failed]))

@@ -66,6 +66,13 @@ def test_a_test_that_passes_only_alone_is_named(check, monkeypatch, again, count
     assert asked[1][-1] == "tests/wire/test_a.py::test_one[x y]"
 
 
+def test_a_run_that_was_broken_off_is_not_saved_by_the_tests_that_ran(check, monkeypatch):
+    answers = [(2, FEW)]
+    monkeypatch.setattr(check, "run", lambda command: answers.pop(0))
+    outcome = check.tests(None)
+    assert (outcome.passed, outcome.failed) == (7, 1) and not answers
+
+
 def test_many_failures_are_no_accident(check, monkeypatch):
     many = "".join(f"FAILED tests/a.py::test_{n}\n" for n in range(6)) + "6 failed in 1.00s\n"
     answers = [(1, many)]
