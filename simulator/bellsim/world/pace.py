@@ -5,7 +5,7 @@
 
 A day of twenty bells is 29,000 heartbeats and 120,000 pings; whoever looks for faults wants the hours in which
 something happens. In both, a bell's main loop turns when something is due or comes in, not once a second besides: its
-looking at the radio is done by whoever changes the radio.
+looking at the radio is done by whoever changes the radio. And whoever joins the network again begins up to 4 s late.
 """
 
 from bellgate.core import supervision
@@ -13,13 +13,13 @@ from bellnode import app, health, life, link_state, wifi
 
 LEAD_MS = 90_000  # before anything happens time is played closely: every bell has spoken once by then
 
-_IDLE_MS = {"close": 5_000, "calm": 3_600_000}
+_IDLE_MS = {"close": 15_000, "calm": 3_600_000}
 _VALUES = {
-    "close": (health.INTERVAL_MS, supervision.MISSING_AFTER_MS, link_state.PING_MS, wifi.WATCH_MS),
-    "calm": (1_800_000, 5_400_000, 900_000, 300_000),
+    "close": (health.INTERVAL_MS, supervision.MISSING_AFTER_MS, link_state.PING_MS, 4 * wifi.WATCH_MS),
+    "calm": (3_600_000, 10_800_000, 1_800_000, 900_000),
 }
-_FIELD = (_VALUES["close"], app.IDLE_MS, dict(life.BOUNDS_MS))
-_CALM_BOUND_MS = 7_200_000  # a part that says something every quarter of an hour is not stuck
+_FIELD = ((*_VALUES["close"][:3], wifi.WATCH_MS), app.IDLE_MS, dict(life.BOUNDS_MS))
+_CALM_BOUND_MS = 7_200_000  # a part that says something every half hour is not stuck
 
 
 def play(pace: str) -> None:
