@@ -89,7 +89,7 @@ class VirtualBell:
         self.app: Any = None
         self._rung = "idle"
         self._started_s = 0.0
-        self._drift = 1 + chance.uniform(-DRIFT_PPM, DRIFT_PPM) / 1_000_000
+        self._ms = 1000 * (1 + chance.uniform(-DRIFT_PPM, DRIFT_PPM) / 1_000_000)  # of its clock in a second
         self.tasks: dict[asyncio.Task[Any], None] = {}  # of its program, in the order of their beginning
         self._file_cut = -1  # the power goes at the file operation with this count
         self._folder = folder
@@ -225,7 +225,7 @@ class VirtualBell:
 
     def now_ms(self) -> int:
         """Its own clock, which drifts."""
-        return int((self.loop.time() - self._started_s) * 1000 * self._drift)
+        return int((self.loop.time() - self._started_s) * self._ms)
 
     def heard_on_uart(self, text: str) -> None:
         """A line of its log."""

@@ -286,7 +286,7 @@ class Gate:
     def next_due_ms(self) -> int | None:
         """By the wall clock: of whatever waits for a time."""
         try:
-            row = self.store.read_now(lambda tx: tx.one(_NEXT))
+            row = self.store.glance(_NEXT)
         except StoreError:
             return None
         return None if row is None else row["at_ms"]

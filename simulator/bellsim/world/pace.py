@@ -16,10 +16,10 @@ LEAD_MS = 90_000  # before anything happens time is played closely: every bell h
 _IDLE_MS = {"close": 15_000, "calm": 3_600_000}
 _VALUES = {
     "close": (health.INTERVAL_MS, supervision.MISSING_AFTER_MS, link_state.PING_MS, 4 * wifi.WATCH_MS),
-    "calm": (3_600_000, 10_800_000, 1_800_000, 900_000),
+    "calm": (3_600_000, 10_800_000, 5_400_000, 900_000),  # no ping: a heartbeat is answered, too
 }
 _FIELD = ((*_VALUES["close"][:3], wifi.WATCH_MS), app.IDLE_MS, dict(life.BOUNDS_MS))
-_CALM_BOUND_MS = 7_200_000  # a part that says something every half hour is not stuck
+_CALM_BOUND_MS = 7_200_000  # a part that says something every hour is not stuck
 
 
 def play(pace: str) -> None:
