@@ -155,7 +155,7 @@ def _receipt(alarms, given, now_ms):
         if shown.boot == boot and shown.seq == seq:
             return alarms[:place] + (_moved(shown, stage, now_ms, None),) + alarms[place + 1 :]
     if stage not in DELIVERED or len(alarms) >= SHOWN_MAX:
-        return alarms  # closed or refused, and never shown: nothing to show
+        return alarms  # closed or refused, and never shown: nothing to show; or no room
     place = 0
     for at, shown in enumerate(alarms):
         if (shown.boot, shown.seq) in earlier:

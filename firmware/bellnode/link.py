@@ -280,12 +280,14 @@ class Link:
 
     def _take(self, packet):
         if packet.kind == mqtt.PUBLISH:
-            if packet.retain:
-                self._log("ignored a retained message: a replay must not move the lamp")
-            else:
-                self._owner.received(packet.topic, packet.payload)
-            if packet.number is not None:  # last: nobody waits for it, and the lamp does
-                self._put(mqtt.puback(packet.number))
+            try:
+                if packet.retain:
+                    self._log("ignored a retained message: a replay must not move the lamp")
+                else:
+                    self._owner.received(packet.topic, packet.payload)
+            finally:  # nobody waits for it, and the lamp does; but what breaks us must not come again and again
+                if packet.number is not None:
+                    self._put(mqtt.puback(packet.number))
         elif packet.kind in (mqtt.CONNACK, mqtt.SUBACK):
             raise LinkLost(f"packet type {packet.kind} out of turn")
 

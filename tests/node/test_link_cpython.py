@@ -181,6 +181,23 @@ def test_what_comes_with_the_suback_is_not_lost():
     assert "t/down b'old'" not in world.seen and any("retained" in line for line in world.log_lines)
 
 
+def test_a_message_is_acknowledged_after_it_was_heard_and_even_if_that_went_wrong():
+    async def story(world, dialler):
+        wire = await opened(world, 0)
+        acknowledged = []
+
+        def stumble():
+            acknowledged.append(mqtt.puback(7) in wire.written)
+            raise RuntimeError("a bug")
+
+        world.on_received = stumble
+        wire.incoming.put_nowait(mqtt.publish("t/down", b"x", 7))
+        await until(lambda: mqtt.puback(7) in wire.written and len(dialler.wires) == 2)
+        assert acknowledged == [False]
+
+    assert run(story).bugs == ["link a bug"]
+
+
 def test_the_broker_can_be_left_from_within_a_message():
     async def story(world, dialler):
         wire = await opened(world, 0)
