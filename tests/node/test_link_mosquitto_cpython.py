@@ -5,6 +5,7 @@ import time
 import pytest
 from rig_cpython import a_world, until
 
+WRITTEN_S = 0.5  # the lamp is first, then the flash: who dies between them sends once more
 WRITTEN_LATE_MS = 100  # a bell that shares a busy processor
 CLIMB = ["stored", "presented", "acknowledged", "dispatched"]
 
@@ -77,6 +78,7 @@ def test_a_press_outlives_kill_9(tmp_path):
         assert beat["boot"] != before["boot"] and (beat["crash"], beat["pending"]) == (1, 1)
         gateway.receipt(after["boot"], after["seq"], "stored")
         until(lambda: bus.lamp() == "stored")
+        time.sleep(WRITTEN_S)
         world.bell.kill()
         gateway.heard.clear()
         world.bell.start()
