@@ -18,7 +18,7 @@ def linked(node, now_ms):
     box, _ = outbox.step(node.outbox, ("linked",), now_ms)
     alarms, _ = alarm.step(node.alarms, ("linked",), now_ms)
     beat, _ = health.step(node.health, ("linked", sense.watched(node)), now_ms)
-    waiting = [(item.boot, item.seq) for item in box.entries]
+    waiting = _waiting(box)
     known = []
     for entry in node.known:
         sure = (entry[0], entry[1]) in waiting
@@ -100,6 +100,16 @@ def remembered(value):
         if isinstance(boot, str) and type(seq) is int and (what in happen.SHOWN or what == "duress"):
             known.append((boot, seq, what, False if len(entry) == 3 else None))
     return tuple(known[-happen.KNOWN_MAX :])
+
+
+def delivered(node):
+    """Of `record` what is in no journal."""
+    waiting = _waiting(node.outbox)
+    return [entry for entry in record(node) if tuple(entry[:2]) not in waiting]
+
+
+def _waiting(box):
+    return [(item.boot, item.seq) for item in box.entries]
 
 
 def record(node):

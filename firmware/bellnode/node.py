@@ -141,16 +141,11 @@ def _kept(node):
 def _lasting(node, was, added, left):
     """True if the next start has to be told anew. Of what is in the journal, that tells it: so between a press and its
     receipt nothing else is written."""
-    if (left or (not added and node.known is not was.known)) and _delivered(node) != _delivered(was):
+    if (left or (not added and node.known is not was.known)) and answers.delivered(node) != answers.delivered(was):
         return True
     if node.rest is was.rest:
         return False
     return node.rest.ran != was.rest.ran or power.told(node.rest.power) != power.told(was.rest.power)
-
-
-def _delivered(node):
-    waiting = [(item.boot, item.seq) for item in node.outbox.entries]
-    return [entry if entry[3] is None else entry[:3] for entry in node.known if entry[:2] not in waiting]
 
 
 def _record(node):

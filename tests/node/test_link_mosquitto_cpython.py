@@ -5,7 +5,6 @@ import time
 import pytest
 from rig_cpython import a_world, until
 
-WRITTEN_S = 0.5  # the lamp is first, then the flash: who dies between them sends once more
 WRITTEN_LATE_MS = 100  # a bell that shares a busy processor
 CLIMB = ["stored", "presented", "acknowledged", "dispatched"]
 
@@ -78,7 +77,9 @@ def test_a_press_outlives_kill_9(tmp_path):
         assert beat["boot"] != before["boot"] and (beat["crash"], beat["pending"]) == (1, 1)
         gateway.receipt(after["boot"], after["seq"], "stored")
         until(lambda: bus.lamp() == "stored")
-        time.sleep(WRITTEN_S)
+        # The lamp is first, then the flash; whatever shows the next stage has written what belongs to the last.
+        gateway.receipt(after["boot"], after["seq"], "presented")
+        until(lambda: bus.lamp() == "presented")
         world.bell.kill()
         gateway.heard.clear()
         world.bell.start()
@@ -87,6 +88,25 @@ def test_a_press_outlives_kill_9(tmp_path):
         # The gateway remembers what the bell has forgotten.
         gateway.receipt(before["boot"], before["seq"], "acknowledged")
         until(lambda: bus.lamp() == "acknowledged")
+
+
+def test_whoever_dies_between_the_lamp_and_the_flash_learns_the_same_once_more(tmp_path):
+    with a_world(tmp_path) as world:
+        gateway, bus = world.up(), world.bell.bus
+        bus.press()
+        until(lambda: bus.lamp() == "stored")
+        world.bell.kill()  # before or after it has written: both are right
+        pressed = gateway.events()[0]
+        until(lambda: gateway.status[-1:] == ["offline"], why="the last will")
+        gateway.heard.clear()
+        bus.rungs.clear()
+        world.bell.start()
+        until(gateway.heartbeats, why="it is back")
+        gateway.receipt(pressed["boot"], pressed["seq"], "stored")
+        until(lambda: bus.lamp() == "stored", why="the lamp, after the restart")
+        assert {(one["boot"], one["seq"]) for one in gateway.events() if one["what"] == "panic"} <= {
+            (pressed["boot"], pressed["seq"])
+        }
 
 
 def test_a_frozen_broker_is_left_for_the_next(tmp_path):

@@ -13,12 +13,13 @@ from bellnode import app, health, life, link_state, wifi
 
 LEAD_MS = 90_000  # before anything happens time is played closely: every bell has spoken once by then
 
+_FIELD = (health.INTERVAL_MS, supervision.MISSING_AFTER_MS, link_state.PING_MS, wifi.WATCH_MS)
+_FIELD_IDLE_MS, _FIELD_BOUNDS_MS = app.IDLE_MS, dict(life.BOUNDS_MS)
 _IDLE_MS = {"close": 15_000, "calm": 3_600_000}
 _VALUES = {
-    "close": (health.INTERVAL_MS, supervision.MISSING_AFTER_MS, link_state.PING_MS, 4 * wifi.WATCH_MS),
+    "close": (*_FIELD[:3], 4 * wifi.WATCH_MS),
     "calm": (3_600_000, 10_800_000, 5_400_000, 900_000),  # no ping: a heartbeat is answered, too
 }
-_FIELD = ((*_VALUES["close"][:3], wifi.WATCH_MS), app.IDLE_MS, dict(life.BOUNDS_MS))
 _CALM_BOUND_MS = 7_200_000  # a part that says something every hour is not stuck
 
 
@@ -36,11 +37,11 @@ def loosen_bounds() -> None:
 
 def tighten_bounds() -> None:
     """As in the field; not before everybody has spoken at the close pace."""
-    life.BOUNDS_MS.update(_FIELD[2])
+    life.BOUNDS_MS.update(_FIELD_BOUNDS_MS)
 
 
 def restore() -> None:
     """As it was before any world."""
-    health.INTERVAL_MS, supervision.MISSING_AFTER_MS, link_state.PING_MS, wifi.WATCH_MS = _FIELD[0]
-    app.IDLE_MS = _FIELD[1]
+    health.INTERVAL_MS, supervision.MISSING_AFTER_MS, link_state.PING_MS, wifi.WATCH_MS = _FIELD
+    app.IDLE_MS = _FIELD_IDLE_MS
     tighten_bounds()
