@@ -117,7 +117,7 @@ def _said(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "–"}[value]
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:,g}"
     if isinstance(value, dict):
         return ", ".join(f"{name} {_said(one)}" for name, one in value.items())
     if isinstance(value, list):
