@@ -48,7 +48,7 @@ SWITCH_S = 0.001
 
 
 def settle() -> None:
-    """Everything has started: what was loaded is never garbage and need not be looked through while a press waits."""
+    """Everything is loaded: it is never garbage and need not be looked through while a press waits."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)

@@ -118,15 +118,16 @@ class Gateway:
         store.listen(self._told)
         await engine.start(pipeline)
         stack.push_async_callback(engine.stop)
-        session.start()
-        stack.push_async_callback(asyncio.to_thread, session.stop)
-
         watch = BrokerWatch(store, pipeline, self._broker, session, self._clock, revision, expels)
         pipeline.know(await store.read(bells.all_bells))
         self._housekeeping = housekeeping = Housekeeping(store, pipeline, config, self._clock, authority, watch.shelter)
         collector = GatewayCollector(store, pipeline, engine, session, canary, watch.counts, self.health, housekeeping)
         deps = Deps(store, pipeline, config, self._clock, self.health, registry(collector), hub)
-        await self._serve(create_app(deps), listener)
+        app = create_app(deps)
+        process.settle()  # before the first press can come: it takes a tenth of a second
+        session.start()
+        stack.push_async_callback(asyncio.to_thread, session.stop)
+        await self._serve(app, listener)
         for name, work in (
             ("canary", self._send_canaries()),
             ("watch", watch.run()),
@@ -174,7 +175,7 @@ class Gateway:
         self._pipeline.gather(inbound)
 
     def _read_over(self) -> None:
-        self._pipeline.take_gathered()
+        self._pipeline.take_gathered(self._session.send_now)
 
     async def _serve(self, app: Any, listener: socket.socket) -> None:
         settings = uvicorn.Config(
@@ -254,7 +255,6 @@ async def run(config: Config) -> None:
         starting.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await starting  # raises what kept it from starting
-        process.settle()
         await wanted
     wanted.cancel()
     process.tell_systemd("STOPPING=1")

@@ -34,8 +34,8 @@ PROBED_CODE = "import probe; probe.stamp_flash(); " + BOOT_CODE
 WARM_UP = 5
 RELEASE_DEADLINE_S = 10.0
 SAY_EVERY = 100
-COMMIT_BYTES = 49_152  # what the gateway writes into its log for a press: a dozen pages
-LOG_BYTES = 160 * COMMIT_BYTES  # 8 MB, as long as that log, and written over as it is
+COMMIT_BYTES = 28_672  # what the gateway writes into its log for a press: fourteen pages
+LOG_BYTES = 290 * COMMIT_BYTES  # 8 MB, as long as that log, and written over as it is
 GOALS = {"journal_ms.p99": 5.0, "stored_ms.p99": 25.0}
 
 

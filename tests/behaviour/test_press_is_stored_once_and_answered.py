@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from gatehouse import Bell, Gatehouse
 
+from bellgate import log
 from bellgate.pipeline import Inbound, settings
 
 
@@ -137,8 +138,29 @@ def test_a_receipt_that_cannot_be_sealed_keeps_no_other_one_back(
     for number in (1, 2):
         payload = bell.event()
         gate.pipeline.gather(Inbound(bell.up, payload, False, gate.clock.now_ms(), 0, lambda n=number: acked.append(n)))
-    gate.pipeline.take_gathered()
+    gate.pipeline.take_gathered(lambda: None)
     gate.store.write_now(lambda tx: None)
     assert gate.heard_by(bell) == [(2, "stored")] and acked == [1, 2]
     assert gate.count("signal") == 2 and len(gate.woken) == 2
     assert gate.pipeline.counters()["intake_faults"] == 1
+
+
+def test_receipts_leave_before_the_log_is_written(gate: Gatehouse, bell: Bell, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(log, "info_all", lambda notes: order.extend(str(note["event"]) for note in notes))
+    for _ in range(2):
+        gate.pipeline.gather(Inbound(bell.up, bell.event(), False, gate.clock.now_ms(), 0, lambda: order.append("ack")))
+    gate.pipeline.take_gathered(lambda: order.append(f"{len(gate.receipts)} receipts"))
+    gate.store.write_now(lambda tx: None)
+    assert order == ["ack", "ack", "2 receipts", "press_stored", "press_stored"]
+
+
+def test_the_log_is_written_even_if_the_receipts_cannot_leave(
+    gate: Gatehouse, bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(log, "info_all", lambda notes: lines.extend(str(note["event"]) for note in notes))
+    gate.pipeline.gather(Inbound(bell.up, bell.event(), False, gate.clock.now_ms(), 0, lambda: None))
+    with pytest.raises(ZeroDivisionError):
+        gate.pipeline.take_gathered(lambda: 1 // 0)  # type: ignore[arg-type,return-value]
+    assert lines == ["press_stored"] and gate.count("signal") == 1

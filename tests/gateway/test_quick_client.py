@@ -178,6 +178,46 @@ def test_a_fault_at_the_end_of_a_read_loses_no_bytes(wire):
     assert wire.heard == [b"one", b"two", b"three"]
 
 
+def test_what_is_given_to_send_when_reading_is_over_leaves_in_the_same_turn(wire):
+    wire.client._thread = threading.current_thread()  # as in paho's own loop
+    wire.client.on_read_over = lambda: wire.client.ack(7, 1)
+    wire.read(publish(b"one", 7))
+    assert wire.sent() == packet(PUBACK, b"\0\7")
+    assert not wire.client.want_write()
+
+
+def test_what_is_given_to_send_can_leave_before_reading_is_over(wire):
+    wire.client._thread = threading.current_thread()
+
+    def over():
+        wire.client.ack(7, 1)
+        wire.client.send_now()
+        wire.heard.append(wire.sent())
+
+    wire.client.on_read_over = over
+    wire.read(publish(b"one", 7))
+    assert wire.heard == [b"one", packet(PUBACK, b"\0\7")]
+
+
+def test_whoever_reads_is_not_woken_to_send_and_everybody_else_wakes_it(wire):
+    wire.client._sockpairR, wire.client._sockpairW = paho._socketpair_compat()
+    woken = lambda: bool(select.select([wire.client._sockpairR], [], [], 0)[0])  # noqa: E731
+    wire.client._thread = threading.current_thread()
+    wire.client.on_read_over = lambda: wire.client.ack(7, 1)
+    wire.read(publish(b"one", 7))
+    assert not woken()
+    wire.client.ack(8, 1)
+    assert woken()
+
+
+def test_what_was_given_to_send_leaves_even_if_the_end_of_the_read_fails(wire):
+    wire.client._thread = threading.current_thread()
+    wire.client.on_read_over = lambda: (wire.client.ack(7, 1), 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        wire.read(publish(b"one", 7))
+    assert wire.sent() == packet(PUBACK, b"\0\7")
+
+
 def faulty(kind: type[Client]) -> list[object]:
     """What is heard of three messages in one segment if our own code fails at the second one, once."""
     rig = Wire(kind)
@@ -285,7 +325,7 @@ def test_what_is_put_first_on_a_new_connection_wakes_the_thread(wire):
 # What it replaces
 
 
-OURS = {"_flush"}
+OURS = {"_flush", "send_now"}
 REPLACED = sorted(
     name for name, one in vars(QuickClient).items() if inspect.isfunction(one) and name not in {"__init__", *OURS}
 )
@@ -303,7 +343,7 @@ def test_only_what_is_meant_is_replaced():
     assert {"_sock_recv", "_sock_send", "_sock_close", "_packet_write", "_packet_queue"} <= set(REPLACED)
     inner = set(vars(made(Client))) - set(vars(Client))
     assert {"_sock", "_out_packet", "_sockpairW", "_inflight_messages", "_out_messages"} <= inner | set(dir(Client))
-    own = {"_received", "_at", "_may_read", "_unsent", "_gathered", "_woken", "on_read_over"}
+    own = {"_received", "_at", "_may_read", "_unsent", "_gathered", "_woken", "_reader", "on_read_over"}
     assert not own & (inner | set(dir(Client))), "paho has begun to use a name of ours"
 
 

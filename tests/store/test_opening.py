@@ -133,3 +133,18 @@ def test_commits_are_durable_by_setting(tmp_path: Path) -> None:
         assert store.write_now(lambda tx: tx.one("PRAGMA synchronous")) == {"synchronous": 2}
         assert store.write_now(lambda tx: tx.one("PRAGMA journal_mode")) == {"journal_mode": "wal"}
         assert store.write_now(lambda tx: tx.one("PRAGMA foreign_keys")) == {"foreign_keys": 1}
+
+
+def test_an_older_database_keeps_its_pages_and_has_as_long_a_log(tmp_path: Path) -> None:
+    old = tmp_path / "old.db"
+    with contextlib.closing(sqlite3.connect(old)) as connection:
+        connection.execute("PRAGMA page_size = 4096")
+        connection.execute("CREATE TABLE one (two)")
+    for path, page_bytes in ((old, 4_096), (tmp_path / "new.db", opening.PAGE_BYTES)):
+        with contextlib.closing(opening.connect(path)) as connection:
+            connection.execute("CREATE TABLE three (four)")
+            asked = [
+                next(iter(connection.execute(f"PRAGMA {one}").fetchone().values()))
+                for one in ("page_size", "wal_autocheckpoint")
+            ]
+        assert asked == [page_bytes, opening.LOG_FULL_BYTES // page_bytes]

@@ -6,6 +6,7 @@ part of its documented interface, so its version is pinned, and a test looks whe
 """
 
 import contextlib
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ class QuickClient(Client):
     _unsent = b""
     _gathered: list[bytes | bytearray]
     _woken = False
+    _reader: int | None = None  # the thread that is in `on_read_over`: it sends before it rests, and need not be woken
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._gathered = []
@@ -35,15 +37,25 @@ class QuickClient(Client):
         """True while something waits for the socket."""
         return bool(self._unsent) or super().want_write()
 
+    def send_now(self) -> None:
+        """What waits leaves at once, not after `on_read_over`; for whoever is in it."""
+        if self.want_write():
+            self.loop_write()
+
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """Everything that has arrived, then `on_read_over`."""
+        """Everything that has arrived, then `on_read_over`, then what both gave to send."""
         self._may_read = True
         try:
             rc = super().loop_read(max_packets)
             while rc == MQTTErrorCode.MQTT_ERR_SUCCESS and self._at < len(self._received):
                 rc = super().loop_read(max_packets)
         finally:
-            self.on_read_over()
+            self._reader = threading.get_ident()
+            try:
+                self.on_read_over()
+            finally:
+                self._reader = None
+                self.send_now()
         return rc
 
     def _sock_recv(self, bufsize: int) -> bytes:
@@ -102,7 +114,7 @@ class QuickClient(Client):
         self._out_packet.append(
             {"command": command, "mid": mid, "qos": qos, "pos": 0, "to_process": size, "packet": packet, "info": info}
         )
-        if not self._woken and self._sockpairW is not None:
+        if not self._woken and self._sockpairW is not None and threading.get_ident() != self._reader:
             self._woken = True
             with contextlib.suppress(BlockingIOError):
                 self._sockpairW.send(b"0")

@@ -135,6 +135,10 @@ class Session:
         if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
             self.dropped_receipts += 1
 
+    def send_now(self) -> None:
+        """What was published leaves at once; for whoever is told that reading is over."""
+        self._client.send_now()
+
     @property
     def connections(self) -> int:
         """How often it was connected since the start."""

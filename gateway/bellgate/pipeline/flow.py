@@ -8,6 +8,7 @@ from memory meanwhile (see `emergency`).
 import asyncio
 import contextlib
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -42,6 +43,9 @@ AGAIN_MAX = 10_000
 # A message that our own fault cannot digest: tried three times, then left unacknowledged for a repaired gateway.
 FAULT_TRIES = 3
 DEADLINE_S = 5.0
+# Python lets one thread at a time compute. Whoever woke the loop waits so long before it goes on, or the targets would
+# be told after all of it: receipts, live events, log.
+GIVE_WAY_S = 0.00025
 
 _log = structlog.get_logger(__name__)
 
@@ -84,6 +88,8 @@ class Pipeline:
         self._on_canary = on_canary
         self._gathered: list[Inbound] = []
         self._committed: list[tuple[After, Callable[[], None]]] = []  # in the thread that writes: not handed out yet
+        self._reader: int | None = None  # the thread that is in `take_gathered`
+        self._notes: list[dict[str, Any]] = []  # that thread's, for the log
         store.follow(self._hand_out_committed)
         self._settings = Settings.of(config)
         self._settings.warm(clock.now_ms())
@@ -141,12 +147,23 @@ class Pipeline:
         self._counts["taken"] += 1
         self._gathered.append(inbound)
 
-    def take_gathered(self) -> None:
+    def take_gathered(self, send_now: Callable[[], None]) -> None:
         """Everything has been read that had arrived. The calling thread may wait for a commit: what arrives meanwhile
-        makes the next group."""
+        makes the next group. What it gave to `send` leaves with send_now(), before a line of the log is written."""
         if not self._gathered:
             return
         gathered, self._gathered = self._gathered, []
+        self._reader = threading.get_ident()
+        try:
+            self._take_all(gathered)
+            send_now()
+        finally:
+            self._reader = None
+            notes, self._notes = self._notes, []
+            if notes:
+                log.info_all(notes)
+
+    def _take_all(self, gathered: list[Inbound]) -> None:
         if self._failing is not None:  # a database that is away must not make the caller deaf
             for inbound in gathered:
                 self._submit(inbound, 0)
@@ -373,6 +390,8 @@ class Pipeline:
         deliveries = [delivery for after in afters for delivery in after.deliveries]
         if deliveries:
             self._wake(deliveries)
+            if threading.get_ident() == self._reader:
+                time.sleep(GIVE_WAY_S)
         for after in afters:
             for receipt in after.receipts:
                 try:
@@ -394,7 +413,11 @@ class Pipeline:
         if tests:
             self.walk.stored(tests, stored_ms, receipt_ms, self._clock.now_ms())
         # Written last: nobody who waits for a press waits for a line of the log.
-        log.info_all(note for after in afters for note in (*after.notes, *map(_said, after.events)) if note)
+        notes = [note for after in afters for note in (*after.notes, *map(_said, after.events)) if note]
+        if threading.get_ident() == self._reader:
+            self._notes += notes
+        else:
+            log.info_all(notes)
 
 
 def _nothing() -> None:
