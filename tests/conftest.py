@@ -4,6 +4,7 @@ On a laptop a test that lacks its real part (mosquitto, Chromium) skips and says
 or an expected failure is a failure, under the test's own name: a part that nobody ran proves nothing.
 """
 
+import gc
 import os
 
 import hypothesis
@@ -34,6 +35,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return SLOW.index(folder) if folder in SLOW else len(SLOW)
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and their modules stay to the end: no search for garbage has to look through them again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:

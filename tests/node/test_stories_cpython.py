@@ -86,6 +86,7 @@ def test_a_home_set_from_arming_to_the_alarm_and_a_duress_that_shows_nothing(tmp
             opened = len(bus.lines)
             door(OPEN)
             wait_for(lambda: bus.lamp() == "entry", "the entry delay")
+            wait_for(lambda since=opened: any(line.get("hz") for line in bus.lines[since:]), "the entry tone")
             keys(bus, code[:-1])
             place = len(bus.lines)
             key(bus, code[-1])

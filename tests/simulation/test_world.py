@@ -3,6 +3,7 @@
 import pytest
 
 from bellgate.core import supervision
+from bellgate.pipeline import flow
 from bellnode import alarm, ring
 from bellsim.world.fuzz import WrongSeeds, fuzz, read_seeds
 from bellsim.world.pace import LEAD_MS
@@ -104,6 +105,11 @@ def test_a_lamp_that_shows_an_earlier_press_is_found(monkeypatch):
 
     monkeypatch.setattr(alarm, "_receipt", wrong)
     assert "lamp_lies" in _found([30, 35])
+
+
+def test_a_fault_that_the_gateway_catches_and_goes_on_after_is_found(monkeypatch):
+    monkeypatch.setattr(flow, "_said", lambda event: 1 / 0)  # after the answers: nobody else would notice
+    assert "crash" in _found([0])
 
 
 @pytest.mark.parametrize("text", ["", "x", "3..1", "-1", "1..x", "0..9999999"])

@@ -176,6 +176,9 @@ class Pipeline:
             for inbound in gathered:
                 self._keep(inbound, 0, error)
 
+    def _in_reader(self) -> bool:
+        return self._reader is not None and threading.get_ident() == self._reader
+
     def _submit(self, inbound: Inbound, faults: int) -> None:
         try:
             self._store.submit(partial(self._take, inbound), partial(self._taken, inbound, faults))
@@ -390,7 +393,7 @@ class Pipeline:
         deliveries = [delivery for after in afters for delivery in after.deliveries]
         if deliveries:
             self._wake(deliveries)
-            if threading.get_ident() == self._reader:
+            if self._in_reader():
                 time.sleep(GIVE_WAY_S)
         for after in afters:
             for receipt in after.receipts:
@@ -414,7 +417,7 @@ class Pipeline:
             self.walk.stored(tests, stored_ms, receipt_ms, self._clock.now_ms())
         # Written last: nobody who waits for a press waits for a line of the log.
         notes = [note for after in afters for note in (*after.notes, *map(_said, after.events)) if note]
-        if threading.get_ident() == self._reader:
+        if self._in_reader():
             self._notes += notes
         else:
             log.info_all(notes)
