@@ -91,7 +91,7 @@ def run(seed: int, days: float = 1.0, bells: int = 20, plan: Plan | None = None)
 
 
 def _listen_to_the_log(loop: VirtualLoop) -> None:
-    """Nobody reads it; but a fault of its own that the gateway caught and told there counts like one it did not catch."""
+    """Nobody reads it; but a fault of its own that the gateway caught and told there is one like any other."""
 
     def hear(_logger: Any, _level: str, said: MutableMapping[str, Any]) -> NoReturn:
         fault = said.get("exc_info")
