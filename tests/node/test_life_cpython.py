@@ -229,6 +229,8 @@ def test_the_heap_is_flat_over_presses_and_reconnects(tmp_path):
                 until(lambda: bus.lamp() == "stored", 30)
                 gateway.receipt(boot, seq, "closed")
                 until(lambda: bus.lamp() in ("closed", "idle"), 30, "closed")
+                # A finger that comes back before the contact has settled is a contact that bounces.
+                until(lambda n=seq: f"release  seq {n}" in world.bell.uart(), 30, "the finger is off")
             world.brokers[0].stop()
             world.brokers[0].start()
             until(lambda t=turn: len(gateway.heartbeats()) > t + 1, 60, why="back after the broker's restart")
