@@ -56,7 +56,7 @@ PROPERTIES = {
     "chain": "the audit chain verifies",
     "unbounded": "queues stay inside their bounds",
     "undelivered": "when all is well again nothing waits",
-    "crash": "no program ends by a fault of its own",
+    "crash": "no program ends by a fault of its own, or catches one and goes on",
 }
 LATE_MS = 1_000
 UNTOLD_MS = 65_000
