@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bellgate.store import opening
 from bellsim.bell import BOOT_CODE, PRESS_MS
 from bellsim.bench import PLACES, bench
 from bellsim.dispatcher import Dispatcher
@@ -34,8 +35,8 @@ PROBED_CODE = "import probe; probe.stamp_flash(); " + BOOT_CODE
 WARM_UP = 5
 RELEASE_DEADLINE_S = 10.0
 SAY_EVERY = 100
-COMMIT_BYTES = 28_672  # what the gateway writes into its log for a press: fourteen pages
-LOG_BYTES = 290 * COMMIT_BYTES  # 8 MB, as long as that log, and written over as it is
+COMMIT_BYTES = 14 * opening.PAGE_BYTES  # what the gateway writes into its log for a press
+LOG_BYTES = opening.LOG_BYTES // COMMIT_BYTES * COMMIT_BYTES  # as long as that log, and written over as it is
 GOALS = {"journal_ms.p99": 5.0, "stored_ms.p99": 25.0}
 
 

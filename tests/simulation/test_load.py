@@ -76,10 +76,7 @@ def half_an_hour(folder: Path) -> list[dict[str, Any]]:
         await house.stop()
         return found
 
-    try:
-        return asyncio.run(play())
-    finally:
-        gc.unfreeze()
+    return asyncio.run(play())
 
 
 def test_a_list_that_grows_in_the_gateway_itself_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,8 +38,8 @@ def connect(path: Path, readonly: bool = False) -> sqlite3.Connection:
         if readonly:
             connection.execute("PRAGMA query_only = ON")
         else:
-            # FULL: a commit is on the disk before it is answered. NORMAL would lose the last ones in a power cut.
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            # FULL: a commit is on the disk before it is answered. NORMAL would lose the last ones in a power cut.
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             page_bytes = connection.execute("PRAGMA page_size").fetchone()["page_size"]
