@@ -6,7 +6,7 @@ differently, while the bytes under a seal must be the same everywhere.
 
 import json
 
-from .message import WireError, rows
+from .message import ROOM, WireError, rows
 
 # What has a short escape, and the letter of each.
 _ESCAPED = b'"\\\b\t\n\f\r'
@@ -22,6 +22,8 @@ _loads = json.JSONDecoder(parse_constant=_refuse).decode if hasattr(json, "JSOND
 
 
 def _text(value):
+    if ROOM and value.isprintable() and '"' not in value and "\\" not in value:
+        return '"' + value + '"'
     # Byte by byte: MicroPython keeps each character that it was ever asked for as a text of its own, for good.
     data = value.encode()
     plain = True
@@ -69,7 +71,7 @@ def encode(message):
     parts = ['{"v":1,"type":' + _text(message["type"])]
     for name, _, _, _, _ in rows(message["type"]):
         if name in message:
-            parts.append(_text(name) + ":" + _value(message[name]))
+            parts.append('"' + name + '":' + _value(message[name]))
     if message.get("k", 0):
         parts.append('"k":' + str(message["k"]))
     parts[-1] += "}"

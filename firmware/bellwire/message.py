@@ -70,7 +70,7 @@ class WireError(Exception):
 
 
 # CPython keeps what it has parsed of `_SPEC`. A bell has no room for that, and checks a few messages a minute.
-_ROOM = hasattr(str, "casefold")
+ROOM = hasattr(str, "casefold")
 _kept = {}
 
 
@@ -79,7 +79,7 @@ def rows(kind):
     if kind in _kept:
         return _kept[kind]
     found = map(_row, spec(kind))
-    if _ROOM:
+    if ROOM:
         found = _kept[kind] = tuple(found)
     return found
 

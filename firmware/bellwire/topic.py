@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 
-from .message import WireError
+from .message import ROOM, WireError
 
 # A name has to fit a certificate's common name (64) and a NATS subject token, and be typed on a ladder.
 NAME_CHARS_MAX = 32
@@ -12,6 +12,11 @@ LEAVES = ("up", "down", "status")
 _NAME_CHARS = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
 Topic = namedtuple("Topic", ("site", "bell_id", "leaf"))
+
+# What was parsed, where there is room for it: a gateway meets the same topics all day. As many as a large district has
+# bells, with three topics each.
+TOPICS_MAX = 12288
+_kept = {}
 
 
 def valid_name(name):
@@ -32,6 +37,8 @@ def join(site, bell_id, leaf):
 
 def parse(topic):
     """Topic(site, bell_id, leaf) of a topic text. Raises WireError for anything else."""
+    if type(topic) is str and topic in _kept:
+        return _kept[topic]
     parts = topic.split("/") if isinstance(topic, str) else ()
     if (
         len(parts) != 4
@@ -41,4 +48,9 @@ def parse(topic):
         or parts[3] not in LEAVES
     ):
         raise WireError("topic", "is not bells/<site>/<bell_id>/<up|down|status>")
-    return Topic(parts[1], parts[2], parts[3])
+    parsed = Topic(parts[1], parts[2], parts[3])
+    if ROOM:
+        if len(_kept) >= TOPICS_MAX:
+            _kept.clear()
+        _kept[topic] = parsed
+    return parsed

@@ -143,7 +143,7 @@ class Lanes:
         if not self._hurried:
             self._hurried = True
             with contextlib.suppress(StoreError):
-                self._store.submit(_nothing)
+                self._store.submit(_nothing, pure=True)
 
     def _over(self, lane: Lane, delivery: Delivery, proof: str | None, error: Exception | None) -> None:
         """What became of an attempt."""
@@ -221,7 +221,7 @@ class Lanes:
                 loop.call_soon_threadsafe(self._marks_written, marks, result)
 
         try:
-            self._store.submit(lambda tx: deliveries.mark(tx, marks), done, lazily=True)
+            self._store.submit(lambda tx: deliveries.mark(tx, marks), done, lazily=True, pure=True)
         except StoreError as error:
             self._marks_written(marks, error)
 

@@ -322,6 +322,23 @@ def test_what_is_put_first_on_a_new_connection_wakes_the_thread(wire):
     reads.close()
 
 
+@pytest.mark.parametrize("kind", [QuickClient, Client])
+def test_an_answer_settles_what_it_answers_and_nothing_else(kind):
+    rig = Wire(kind)
+    told: list[int] = []
+    infos = [rig.client.publish("t", b"x", qos=1) for _ in range(2)]
+    rig.client.loop_write()
+    answers = [packet(PUBACK, mid.to_bytes(2, "big")) for mid in (infos[1].mid, 999, infos[1].mid)]
+    for answer in answers:
+        assert rig.read(answer) == MQTTErrorCode.MQTT_ERR_SUCCESS
+    assert [info.is_published() for info in infos] == [False, True] and rig.client._inflight_messages == 1
+    rig.client.on_publish = lambda _client, _data, mid, reason, more: told.append((mid, str(reason), more.isEmpty()))
+    rig.read(packet(PUBACK, infos[0].mid.to_bytes(2, "big")))
+    assert told == [(infos[0].mid, "Success", True)] and not rig.client._out_messages
+    assert rig.read(packet(PUBACK, b"x")) == MQTTErrorCode.MQTT_ERR_PROTOCOL
+    rig.close()
+
+
 # What it replaces
 
 

@@ -5,7 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from bellgate.core.incident import Incident
 from bellgate.errors import EnrolmentError, StaleVersion, UnknownIncident
 from bellgate.pipeline.carry import Carrier
 from bellgate.pipeline.settings import Settings
-from bellgate.store import Store, Tx, audit, bells, dues, incidents, open_store, sqlite
+from bellgate.store import Store, Tx, audit, bells, dues, incidents, open_store, places, sqlite
 from bellgate.store.bells import Bell
 from bellgate.store.postgresql import PostgresqlConnection
 
@@ -451,6 +451,8 @@ CALLS = st.one_of(
     st.tuples(st.just("merge"), st.integers(0, 5), st.integers(0, 5)),
     st.tuples(st.just("shift"), st.sampled_from((5_000, -7_000)), st.just(0)),
     st.tuples(st.just("bell"), st.sampled_from((bells.ACTIVE, bells.REVOKED)), st.just(0)),
+    st.tuples(st.just("due"), st.integers(0, 5), st.integers(0, 2)),
+    st.tuples(st.just("place"), st.sampled_from(("1", "지하 2")), st.booleans()),
     st.tuples(st.just("note"), st.booleans(), st.just(0)),
 )
 JOBS = st.tuples(st.lists(CALLS, min_size=1, max_size=4), st.integers(0, 3).map(lambda n: n == 0))
@@ -480,6 +482,12 @@ class Story:
         for key in KEYS:
             for test in (False, True):
                 self.ask(tx, lambda tx, key=key, test=test: incidents.open_for(tx, self.prefix + key, test))
+        for number in self.numbers[-4:]:
+            with suppress(UnknownIncident):
+                one = incidents.get(tx, number)
+                shown = self.ask(tx, lambda tx, one=one: incidents.shown(tx, one))
+                if shown != incidents.summary(tx, number):
+                    self.wrong.append(f"{shown} is not what stands there")
         self.ask(tx, lambda tx: bells.get(tx, "b-1"))
         self.ask(tx, lambda tx: bells.home_sets(tx, "s-1"))
         self.ask(tx, audit.head)
@@ -521,6 +529,16 @@ class Story:
                         incidents.save(tx, one, closed(one, into.id))
             case "shift":
                 dues.shift(tx, first)
+            case "due":
+                one = self.numbered(tx, first)
+                if one is not None and second:
+                    dues.put(tx, "escalation", str(one.id), NOW_MS + second)
+                elif one is not None:
+                    dues.remove(tx, "escalation", str(one.id))
+            case "place":
+                (row,) = bells.listing(tx, bell_id="b-1")
+                place = places.Place(**{field.name: row[field.name] for field in fields(places.Place)})
+                places.change(tx, "b-1", places.seen(row), replace(place, floor=first), second, "a", NOW_MS)
             case "bell":
                 bells.set_state(tx, "b-1", first)
             case "note":

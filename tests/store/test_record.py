@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -78,6 +79,16 @@ def test_any_one_byte_is_found_with_its_row_and_column(
     finally:
         store.write_now(lambda tx: tx.run(f"UPDATE audit SET {column} = ? WHERE id = ?", (value, row)))
     assert store.read_now(audit.breaks) == []
+
+
+SCALARS = st.one_of(st.text(), st.integers(-(2**70), 2**70), st.booleans(), st.none(), st.binary(max_size=4))
+
+
+@given(st.one_of(st.dictionaries(st.text(), SCALARS), st.lists(SCALARS).map(tuple)))
+def test_there_is_one_way_to_write_a_row_however_quickly_it_is_written(value: Any) -> None:
+    """The chain of a database that an earlier version wrote still holds."""
+    slowly = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=repr)
+    assert audit._canonical(value) == slowly
 
 
 def test_the_change_is_said_in_words(store: Store) -> None:

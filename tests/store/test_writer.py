@@ -75,6 +75,54 @@ def test_one_failing_job_takes_no_other_with_it(store: Store) -> None:
     assert names == ["f0", "f1", "f3", "f5", "f7"]
 
 
+@pytest.mark.parametrize("also", ["all may run twice", "one may not"])
+def test_pure_jobs_have_no_savepoints_and_fail_alone_all_the_same(
+    store: Store, also: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PostgresqlConnection, "turn_s", WAIT_S)
+    connection = store._connection
+    assert connection is not None
+    marks: list[int] = []
+    mark = connection.mark
+    monkeypatch.setattr(connection, "mark", lambda: (marks.append(1), mark()), raising=True)
+    ran: list[int] = []
+    results: dict[int, object] = {}
+    answered = threading.Semaphore(0)
+
+    def job(tx: Tx, number: int, fails: bool) -> int:
+        ran.append(number)
+        facts.put(tx, f"f{number}", facts.get(tx, f"f{number}") or "x")
+        if fails:
+            tx.run("INSERT INTO nowhere VALUES (1)")
+        return number
+
+    def group(first: int, failing: int | None) -> None:
+        gate = Gate(store)
+        for number in range(first, first + 5):
+            store.submit(
+                lambda tx, n=number: job(tx, n, n == failing),
+                lambda result, n=number: (results.update({n: result}), answered.release()),
+                pure=also == "all may run twice" or number != first,
+            )
+        gate.open.set()
+        for _ in range(5):
+            assert answered.acquire(timeout=WAIT_S)
+
+    before = store.counters()["commits"]
+    group(0, None)
+    expected = [] if also == "all may run twice" else [1] * 5
+    assert (ran, marks, results) == ([0, 1, 2, 3, 4], expected, {n: n for n in range(5)})
+    ran.clear()
+    group(5, 7)
+    again = [5, 6, 7] if also == "all may run twice" else []  # undone, and once more by themselves
+    assert ran == [*again, 5, 6, 7, 8, 9] and marks == [*expected, *[1] * 5]
+    assert isinstance(results.pop(7), StoreError)
+    assert results == {n: n for n in range(10) if n != 7}
+    names = [name for (name,) in outside(store, "SELECT name FROM fact WHERE name LIKE 'f%' ORDER BY name")]
+    assert names == [f"f{n}" for n in range(10) if n != 7]
+    assert store.counters()["commits"] - before <= 4  # of two gates and two groups
+
+
 def test_lone_failing_job_changes_nothing_and_the_writer_goes_on(store: Store) -> None:
     def job(tx: Tx) -> None:
         facts.put(tx, "a", "1")

@@ -8,12 +8,17 @@ part of its documented interface, so its version is pinned, and a test looks whe
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 DISCONNECT = 0xE0
+_OK = MQTTErrorCode.MQTT_ERR_SUCCESS
+_DONE, _NOTHING_MORE = ReasonCode(PacketTypes.PUBACK), Properties(PacketTypes.PUBACK)  # type: ignore[no-untyped-call]
 READ_BYTES = 24_576  # a hundred presses: one transaction; what they are answered goes out before the next are read
 
 
@@ -101,6 +106,15 @@ class QuickClient(Client):
         self._gathered.clear()
         self._woken = False
         super()._sock_close()
+
+    def _handle_pubackcomp(self, cmd: Literal["PUBACK", "PUBCOMP"]) -> MQTTErrorCode:
+        packet = self._in_packet["packet"]
+        if cmd != "PUBACK" or len(packet) != 2:
+            return super()._handle_pubackcomp(cmd)
+        # Paho makes an object of the reason and one of the properties, which only version 5 has, for nobody.
+        with self._out_message_mutex:
+            mid = packet[0] << 8 | packet[1]
+            return self._do_on_publish(mid, _DONE, _NOTHING_MORE) if mid in self._out_messages else _OK
 
     def _update_inflight(self) -> MQTTErrorCode:
         if self._inflight_messages >= len(self._out_messages):

@@ -293,7 +293,7 @@ class Carrier:
             {
                 "type": "incident",
                 "change": change,
-                "incident": incidents.summary(self.tx, state.id),
+                "incident": incidents.shown(self.tx, state),
                 "sound": change in SOUNDING and not state.test,
             }
         )

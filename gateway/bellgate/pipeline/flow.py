@@ -181,7 +181,7 @@ class Pipeline:
 
     def _submit(self, inbound: Inbound, faults: int) -> None:
         try:
-            self._store.submit(partial(self._take, inbound), partial(self._taken, inbound, faults))
+            self._store.submit(partial(self._take, inbound), partial(self._taken, inbound, faults), pure=True)
         except StoreError as error:
             self._keep(inbound, faults, error)
 

@@ -6,7 +6,6 @@ shown in the trouble list, and never raises an alarm. A duplicate is answered an
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from bellgate.core import supervision
@@ -29,9 +28,6 @@ SUBJECTS_MAX = 100
 _SHARED = "?"
 _REASON_CHARS = 200  # of a receipt's `reason`, see bellwire
 
-# A district's topics; whoever invents more only makes this slower.
-_parse = lru_cache(4_096)(parse)
-
 OnCanary = Callable[[Tx, bytes], None]
 
 
@@ -39,7 +35,7 @@ def take(carrier: Carrier, inbound: Inbound, clock_unsure: bool, on_canary: OnCa
     """Read one message and carry out what it asks for. Refusals are carried out too: nothing is raised for them."""
     bell: Bell | None = None
     try:
-        topic = _parse(inbound.topic)
+        topic = parse(inbound.topic)
         if topic.bell_id == CANARY and topic.site.startswith("gateway-"):
             if topic.site == f"gateway-{carrier.settings.gateway_id}" and topic.leaf == "up" and on_canary is not None:
                 on_canary(carrier.tx, inbound.payload)
@@ -109,7 +105,7 @@ def _refuse(carrier: Carrier, topic: str, bell: Bell | None, fault: WireError) -
 
 def _well_formed(topic: str) -> bool:
     try:
-        _parse(topic)
+        parse(topic)
     except WireError:
         return False
     return True

@@ -147,11 +147,12 @@ class Outbox:
         to: Iterable[Address],
     ) -> None:
         """about: (incident, signal, trouble)"""
-        rest = ""
+        rest = chance = ""
         press = None if about[1] is None else press_id(data["bell_id"], data["boot"], data["seq"])
-        for address in to:
+        for place, address in enumerate(to):
             # The moment first: the newest rows then lie together in the index, and a storm writes fewer pages.
-            name = f"{self.now_ms:012x}{secrets.token_hex(10)}"
+            chance = chance or secrets.token_hex(9)
+            name = f"{self.now_ms:012x}{chance}{place:02x}"
             if not address.on_screen and not rest:
                 rest = self._rest(kind, bell, data)
             # A console is told by the live event that follows this very commit: nothing is left to be sent.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from bellgate.config import Config
@@ -87,9 +88,11 @@ class Settings:
         policy = self.roster.plan(name, at_ms)
         if not test and watched:
             return policy
-        return replace(
-            policy, steps=tuple(replace(one, targets=self._there(one.targets, test, watched)) for one in policy.steps)
-        )
+        there = [self._there(one.targets, test, watched) for one in policy.steps]
+        if all(now is one.targets for now, one in zip(there, policy.steps, strict=True)):
+            return policy
+        steps = [replace(one, targets=now) for now, one in zip(there, policy.steps, strict=True)]
+        return replace(policy, steps=tuple(steps))
 
     def _there(self, names: tuple[str, ...], test: bool, watched: bool) -> tuple[str, ...]:
         there = self.route(names, test)
@@ -163,10 +166,15 @@ class After:
     shown: list[tuple[Press, str]] = field(default_factory=list)  # such that a console has shown, each with which
 
 
+@lru_cache(4_096)  # as many bells as a large district has
+def _topic(site: str, bell_id: str) -> str:
+    return str(join(site, bell_id, "down"))
+
+
 def _sealed(bell: Bell, message: dict[str, Any]) -> tuple[str, bytes]:
     if bell.key_number:
         message["k"] = bell.key_number
-    topic = join(bell.site, bell.bell_id, "down")
+    topic = _topic(bell.site, bell.bell_id)
     return topic, pack(message, topic, bell.key)
 
 

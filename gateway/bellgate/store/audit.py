@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from bellgate.errors import RecordError
 from bellgate.store import audit_search
 from bellgate.store.base import Row, Tx
@@ -13,7 +15,7 @@ from bellgate.store.base import Row, Tx
 _FIRST = ""  # the hash before the first row
 # One way to write a row: the hash is over these bytes.
 # `default`: a damaged row may hold bytes where text stood; such a row never fits its hash.
-_canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=repr).encode
+_written_out = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=repr).encode
 _CONTENT = ("at_ms", "incident_id", "by", "act", "detail")
 _PAGE = 1_000  # rows read at a time while verifying: the chain only grows
 
@@ -212,6 +214,13 @@ def links(tx: Tx, incident_id: int) -> list[Row]:
 def broken_link(rows: Iterable[Row]) -> int | None:
     """The first of these rows that does not fit its hash, or None."""
     return next((row["id"] for row in rows if row["hash"] != _hash(row["before"], *_fields(row))), None)
+
+
+def _canonical(value: Any) -> str:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # half a character, a number beyond 64 bits, bytes: orjson has no word for it
+        return _written_out(value)
 
 
 def _hash(before: str, *fields: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bellgate.core.incident import Incident
 from bellgate.errors import StaleVersion, UnknownIncident
-from bellgate.store import audit, deliveries, signals
+from bellgate.store import audit, deliveries, dues, signals
 from bellgate.store.areas import EVERYWHERE, Areas, condition
 from bellgate.store.base import Row, Tx
 
@@ -15,6 +15,7 @@ _FIELDS = tuple(field.name for field in fields(Incident))
 _FLAGS = ("test", "silent", "duress", "cancel_asked", "restored", "tampered")
 _KEPT = tuple(name for name in _FIELDS if name != "id")
 _values = attrgetter(*_KEPT)
+_all_values = attrgetter(*_FIELDS)
 _INSERT = f"INSERT INTO incident ({', '.join(_KEPT)}) VALUES ({', '.join('?' * len(_KEPT))}) RETURNING id"
 _SELECT = f"SELECT {', '.join(_FIELDS)} FROM incident"
 
@@ -117,6 +118,22 @@ def summary(tx: Tx, incident_id: int) -> dict[str, Any] | None:
     """One case as in a list, or None."""
     row = tx.one(f"{_VIEW} WHERE i.id = ?", (incident_id,))
     return None if row is None else _shown(row)
+
+
+def shown(tx: Tx, saved: Incident) -> dict[str, Any]:
+    """`summary` of a case that this transaction has saved. What stays as it is while the case is open (its place, its
+    first signal) is read once: a storm tells the consoles of every press."""
+    key = ("shown", saved.id)
+    kept: Row | None = tx.memo.pop(key, None)
+    if kept is None:
+        row = tx.one(f"{_VIEW} WHERE i.id = ?", (saved.id,))
+        assert row is not None
+    else:
+        next_ms = dues.next_ms(tx, "escalation", str(saved.id))
+        row = kept | dict(zip(_FIELDS, _all_values(saved), strict=True)) | {"next_ms": next_ms}
+    if saved.open:
+        tx.memo[key] = row
+    return _shown(row)
 
 
 def view(tx: Tx, incident_id: int) -> dict[str, Any] | None:

@@ -57,7 +57,7 @@ def change(tx: Tx, bell_id: str, was_seen: str, place: Place, confirm: bool, by:
         "WHERE bell_id = ?",
         (*asdict(place).values(), *confirmed, bell_id),
     )
-    tx.memo.pop(("bell", bell_id), None)
+    tx.memo.clear()
     # Which parts, and not what they say: the record is kept for ever, and an address is somebody's home.
     detail: dict[str, str | int | bool | None] = {"bell": bell_id, "changed": ", ".join(changed), "confirmed": confirm}
     audit.demand(tx, now_ms, None, by, "bell_place", detail)
@@ -75,7 +75,7 @@ def take_over(tx: Tx, old: str, new: str) -> None:
     )
     for operator in owners(tx, old):
         tx.run("INSERT INTO bell_owner (bell_id, operator) VALUES (?, ?)", (new, operator))
-    tx.memo.pop(("bell", new), None)
+    tx.memo.clear()
 
 
 def wipe(tx: Tx, bell_id: str, now_ms: int) -> None:

@@ -85,21 +85,27 @@ class Store:
         self.stop()
 
     def submit(
-        self, job: Callable[[Tx], T], done: Callable[[T | Exception], None] | None = None, *, lazily: bool = False
+        self,
+        job: Callable[[Tx], T],
+        done: Callable[[T | Exception], None] | None = None,
+        *,
+        lazily: bool = False,
+        pure: bool = False,
     ) -> None:
         """Run `job` in the next transaction; `done(result or exception)` follows the commit, in the writer thread.
 
         lazily: nobody waits for it, so it rides on the next commit, or goes by itself after 2 ms.
+        pure: it changes nothing but the database, so it may be undone and run a second time.
         Raises StoreBusy when too much is waiting, StoreError when the store is stopped.
         """
         self._admit()
-        self._writer.put(Work(job, done, lazily))
+        self._writer.put(Work(job, done, lazily, pure))
 
     def submit_now(self, jobs: Iterable[tuple[Callable[[Tx], Any], Callable[[Any], None]]]) -> None:
-        """As `submit` for each (job, done), for a thread that may be kept waiting as long as a commit takes: if nobody
-        else writes, they are done and answered when this returns."""
+        """As `submit` for each (job, done), all pure, for a thread that may be kept waiting as long as a commit takes: if
+        nobody else writes, they are done and answered when this returns."""
         self._admit()
-        self._writer.put_now([Work(job, done, False) for job, done in jobs])
+        self._writer.put_now([Work(job, done, lazily=False, pure=True) for job, done in jobs])
 
     def _admit(self) -> None:
         if not self._open:

@@ -1,7 +1,8 @@
 """One at a time writes: take what is waiting, commit it together, then answer all.
 
 A commit costs one fdatasync however many jobs are in it, so under load the group grows and the rate with it, while a
-lone press waits for nobody. Each job has a savepoint: one that fails takes no other with it.
+lone press waits for nobody. A job that fails takes no other with it: each has a savepoint, or, where all may be run a
+second time, the group is undone and run again with savepoints.
 
 A thread of its own does it. Whoever has time to wait, and finds nobody writing, does it in its own thread instead
 (`put_now`): handing a lone press from thread to thread takes as long as the press itself.
@@ -32,11 +33,13 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Work:
-    """One job, and who is told what became of it."""
+    """One job, and who is told what became of it. pure: it changes nothing but the database, so it may be undone and
+    run again."""
 
     job: Callable[[Tx], Any]
     done: Callable[[Any], None] | None
     lazily: bool
+    pure: bool = False
     result: Any = None
 
 
@@ -165,13 +168,12 @@ class Writer:
         group, left = group[:GROUP_MAX], group[GROUP_MAX:]
         try:
             connection.begin()
-            alone = len(group) == 1
-            until_s = time.monotonic() + connection.turn_s
-            for number, work in enumerate(group, 1):
-                self._run_job(connection, work, alone)
-                if time.monotonic() > until_s and number < len(group):
-                    group, left = group[:number], group[number:] + left
-                    break
+            count = self._run_jobs(connection, group, marked=len(group) > 1 and not all(work.pure for work in group))
+            if not count:
+                connection.roll_back()
+                connection.begin()
+                count = self._run_jobs(connection, group, marked=True)
+            group, left = group[:count], group[count:] + left
             if connection.in_transaction:
                 connection.commit()
                 self.commits += 1
@@ -195,26 +197,34 @@ class Writer:
         self._answer(self._after_group)
         return left
 
+    def _run_jobs(self, connection: Connection, group: list[Work], marked: bool) -> int:
+        """So many of the group, from its beginning, as there is time for. marked: each has a savepoint, and one that
+        fails is undone by itself. Not marked: 0 if one of several failed; a lone one's failure is the transaction's."""
+        until_s = time.monotonic() + connection.turn_s
+        for number, work in enumerate(group, 1):
+            if marked:
+                connection.mark()
+            try:
+                work.result = work.job(connection.tx)
+                connection.settle()
+            except Exception as error:
+                if not connection.in_transaction:
+                    raise  # disk full, connection lost: the transaction is gone as a whole, and nobody's job counts
+                work.result = self._database.explained(error)
+                if marked:
+                    connection.back_to_mark()
+                elif len(group) > 1:
+                    return 0
+                else:
+                    connection.roll_back()
+            if marked:
+                connection.unmark()
+            if time.monotonic() > until_s:
+                return number
+        return len(group)
+
     def _answer(self, done: Callable[[], None]) -> None:
         try:
             done()
         except Exception:  # one caller's fault must not stop the writer for all
             _log.exception("done_failed")
-
-    def _run_job(self, connection: Connection, work: Work, alone: bool) -> None:
-        """One job. A lone one needs no savepoint: its failure is the transaction's."""
-        if not alone:
-            connection.mark()
-        try:
-            work.result = work.job(connection.tx)
-            connection.settle()
-        except Exception as error:
-            if not connection.in_transaction:
-                raise  # disk full, connection lost: the transaction is gone as a whole, and nobody's job counts
-            work.result = self._database.explained(error)
-            if alone:
-                connection.roll_back()
-                return
-            connection.back_to_mark()
-        if not alone:
-            connection.unmark()
