@@ -16,7 +16,8 @@ from bellsim.bench import healthy, listens
 from bellsim.programs import BELLGATE, Program, bellgate, find_mosquitto, free_ports
 
 HERE = Path(__file__).parent
-RIVALS = ("floor", "simple script", "ansimbell")
+RIVALS = ("floor", "promise alone", "simple script", "ansimbell")
+FORGETFUL = RIVALS[:2]  # they keep nothing that a second start would need, and send nothing twice
 START_S = 40.0
 
 
@@ -63,7 +64,11 @@ class Rival:
         (self.folder / "keys.json").write_text(self.crowd.keys_json())
         script = HERE / f"{self.name.replace(' ', '_')}.py"
         ports = (str(self.crowd.broker_port), str(self.crowd.station_port))
-        self._command = [sys.executable, str(script), *ports, str(self.folder)]
+        place = self.folder
+        if self.name == "promise alone":  # it writes into the tables of an installation
+            await self._install()
+            place = self.folder / "g" / "ansimbell.db"
+        self._command = [sys.executable, str(script), *ports, str(place)]
 
     async def _install(self) -> None:
         console, mqtt = free_ports(2)

@@ -102,8 +102,8 @@ class Store:
         self._writer.put(Work(job, done, lazily, pure))
 
     def submit_now(self, jobs: Iterable[tuple[Callable[[Tx], Any], Callable[[Any], None]]]) -> None:
-        """As `submit` for each (job, done), all pure, for a thread that may be kept waiting as long as a commit takes: if
-        nobody else writes, they are done and answered when this returns."""
+        """As `submit` for each (job, done), all of them pure, for a thread that may be kept waiting as long as a commit
+        takes: if nobody else writes, they are done and answered when this returns."""
         self._admit()
         self._writer.put_now([Work(job, done, lazily=False, pure=True) for job, done in jobs])
 
