@@ -9,18 +9,6 @@ from binascii import hexlify
 
 from .message import MAX_PAYLOAD_BYTES, WireError
 
-try:
-    from hmac import compare_digest as _same
-except ImportError:  # MicroPython
-
-    def _same(left, right):
-        """Compare two byte strings of equal length in constant time."""
-        difference = 0
-        for a, b in zip(left, right):
-            difference |= a ^ b
-        return difference == 0
-
-
 KEY_BYTES = 32
 TAG_CHARS = 64
 _BLOCK_BYTES = 64
@@ -65,6 +53,14 @@ def _of_parts(key, parts):
 
 def _tag(body, topic, key):
     return hexlify(_of_parts(key, (topic.encode(), b"\n", body)))
+
+
+def _same(left, right):
+    """Compare two byte strings of equal length in constant time."""
+    difference = 0
+    for a, b in zip(left, right):
+        difference |= a ^ b
+    return difference == 0
 
 
 def seal(body, topic, key):
