@@ -1,6 +1,6 @@
 """The promise alone: broker -> one transaction with every row that a press must leave -> HTTP POST -> receipt.
 
-The floor with the gateway's own tables: signal, count of the bell's start, incident, two rows of the outbox, record. It
+The floor with the gateway's own tables: signal, incident, two rows of the outbox, record. It
 decides nothing, checks no seal, retries nothing and hashes nothing: it shows what the promise costs in SQLite, so that
 what the gateway's own steps add can be told from it.
 
@@ -25,10 +25,6 @@ SIGNAL = (
     "INSERT INTO signal (bell_id, boot, seq, what, state, age_ms, attempt, info, received_ms, occurred_ms, "
     "occurred_err_ms, occurred_source, late, clock_unsure, stage, incident_id) VALUES (?, ?, ?, 'panic', 'alarm', 0, "
     "0, '{}', ?, ?, 2000, 'age', 0, 1, 'stored', ?) ON CONFLICT (bell_id, boot, seq) DO NOTHING RETURNING id"
-)
-BOOT = (
-    "INSERT INTO bell_boot (bell_id, boot, first_heard_ms, superseded, stored, highest_seq) VALUES (?, ?, ?, 0, 1, ?) "
-    "ON CONFLICT (bell_id, boot) DO UPDATE SET stored = bell_boot.stored + 1, highest_seq = excluded.highest_seq"
 )
 OPENED = (
     "INSERT INTO incident (bell_id, site, what, test, priority, silent, duress, folds_by, handling, stage, version, "
@@ -78,7 +74,6 @@ class Tables:
         boot, seq = found[1].decode(), int(found[2])
         case = self._incidents.get(bell)
         number = _number(run(SIGNAL, (bell, boot, seq, now_ms, now_ms, case)))
-        run(BOOT, (bell, boot, now_ms, seq))
         if case is None:
             values = (bell, f"bell/{bell}", now_ms, now_ms, number, number, now_ms)
             case = self._incidents[bell] = _number(run(OPENED, values))

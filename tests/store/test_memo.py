@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bellgate.core.incident import Incident
+from bellgate.core.signal import Signal, read_event
 from bellgate.errors import EnrolmentError, StaleVersion, UnknownIncident
 from bellgate.pipeline.carry import Carrier
 from bellgate.pipeline.settings import Settings
-from bellgate.store import Store, Tx, audit, bells, dues, incidents, open_store, places, sqlite
+from bellgate.store import Store, Tx, audit, bells, dues, incidents, open_store, places, signals, sqlite
 from bellgate.store.bells import Bell
 from bellgate.store.postgresql import PostgresqlConnection
 
@@ -32,6 +33,11 @@ def bell(bell_id: str = "b-1", kind: str = "store-bell") -> Bell:
 
 def case(key: str, test: bool = False, **more: Any) -> Incident:
     return replace(Incident(0, "b-1", "s-1", "panic", test, 80, False, False, key, opened_ms=NOW_MS), **more)
+
+
+def event(boot: str, seq: int) -> Signal:
+    said = {"boot": boot, "seq": seq, "what": "panic", "state": "alarm", "age_ms": 0}
+    return read_event(said, "s-1", "b-1", NOW_MS, 0, False)
 
 
 def closed(one: Incident, into: int | None = None) -> Incident:
@@ -441,6 +447,33 @@ def test_a_record_that_is_not_taken_undoes_nothing_else(store: Store) -> None:
     assert looked(store) == after == store.read_now(lambda tx: incidents.open_for(tx, "bell/b-1", False))
 
 
+def kept_event(tx: Tx, boot: str, seq: int) -> signals.Boot:
+    assert signals.insert(tx, event(boot, seq), None) is not None
+    return signals.heard_event(tx, "b-1", boot, seq, NOW_MS, False)
+
+
+def test_what_is_told_of_a_start_is_known_at_its_next_event(store: Store, writer: Store) -> None:
+    first, second = "0" * 16, "1" * 16
+    assert store.write_now(lambda tx: kept_event(tx, first, 3)) == signals.Boot(False, 1, 3, 0, 0)
+    assert store.write_now(lambda tx: kept_event(tx, first, 1)) == signals.Boot(False, 2, 3, 0, 0)
+    writer.write_now(lambda tx: signals.note_loss(tx, "b-1", first, 5, 3))
+    assert store.write_now(lambda tx: kept_event(tx, first, 4)) == signals.Boot(False, 3, 4, 5, 3)
+    writer.write_now(lambda tx: signals.heard_alive(tx, "b-1", second, NOW_MS))
+    assert store.write_now(lambda tx: kept_event(tx, first, 6)) == signals.Boot(True, 4, 6, 5, 3)
+    assert writer.write_now(lambda tx: kept_event(tx, second, 1)) == signals.Boot(False, 1, 1, 0, 0)
+    assert store.write_now(lambda tx: kept_event(tx, second, 2)) == signals.Boot(False, 2, 2, 0, 0)
+
+
+def test_starts_that_are_invented_take_no_memory(store: Store) -> None:
+    def work(tx: Tx) -> int:
+        for number in range(50):
+            kept_event(tx, f"{number:016x}", 1)
+        return len(tx.memo["boots", "b-1"])
+
+    assert store.write_now(work) <= signals.BOOTS_MAX
+    assert store.write_now(lambda tx: kept_event(tx, "0" * 16, 2)) == signals.Boot(False, 2, 2, 0, 0)
+
+
 # Whatever happens, in any order
 
 
@@ -452,6 +485,8 @@ CALLS = st.one_of(
     st.tuples(st.just("shift"), st.sampled_from((5_000, -7_000)), st.just(0)),
     st.tuples(st.just("bell"), st.sampled_from((bells.ACTIVE, bells.REVOKED)), st.just(0)),
     st.tuples(st.just("due"), st.integers(0, 5), st.integers(0, 2)),
+    st.tuples(st.just("event"), st.integers(0, 1), st.integers(1, 6)),
+    st.tuples(st.sampled_from(("alive", "loss")), st.integers(0, 1), st.integers(0, 2)),
     st.tuples(st.just("place"), st.sampled_from(("1", "지하 2")), st.booleans()),
     st.tuples(st.just("note"), st.booleans(), st.just(0)),
 )
@@ -529,6 +564,16 @@ class Story:
                         incidents.save(tx, one, closed(one, into.id))
             case "shift":
                 dues.shift(tx, first)
+            case "event":
+                boot = f"{first:016x}"
+                if signals.insert(tx, event(boot, second), None) is not None:
+                    now = signals.heard_event(tx, "b-1", boot, second, NOW_MS, False)
+                    if now != (true := signals.known_boot(tx, "b-1", boot)):
+                        self.wrong.append(f"{now} is {true}")
+            case "alive":
+                signals.heard_alive(tx, "b-1", f"{first:016x}", NOW_MS)
+            case "loss":
+                signals.note_loss(tx, "b-1", f"{first:016x}", second, second)
             case "due":
                 one = self.numbered(tx, first)
                 if one is not None and second:

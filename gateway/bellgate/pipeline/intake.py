@@ -160,7 +160,7 @@ def _trouble(signal: Signal) -> RaiseTrouble | ClearTrouble:
 
 
 def _heartbeat(carrier: Carrier, bell: Bell, message: dict[str, Any]) -> None:
-    known = signals.boot(carrier.tx, bell.bell_id, message["boot"])
+    known = signals.known_boot(carrier.tx, bell.bell_id, message["boot"])
     presence = bells.presence(carrier.tx, bell.bell_id)
     if known is None:
         known = signals.Boot(False, 0, 0)
@@ -205,7 +205,7 @@ def _identity(carrier: Carrier, bell: Bell) -> None:
 
 
 def _status(carrier: Carrier, bell: Bell, message: dict[str, Any], retained: bool) -> None:
-    known = signals.boot(carrier.tx, bell.bell_id, message["boot"])
+    known = signals.known_boot(carrier.tx, bell.bell_id, message["boot"])
     presence = bells.presence(carrier.tx, bell.bell_id)
     if retained and message["boot"] != presence.boot:
         # A broker hands it out when we subscribe, perhaps before what it kept of an earlier start. That would then look

@@ -148,6 +148,7 @@ class Outbox:
     ) -> None:
         """about: (incident, signal, trouble)"""
         rest = chance = ""
+        made: list[tuple[Delivery, str, int]] = []
         press = None if about[1] is None else press_id(data["bell_id"], data["boot"], data["seq"])
         for place, address in enumerate(to):
             # The moment first: the newest rows then lie together in the index, and a storm writes fewer pages.
@@ -171,10 +172,11 @@ class Outbox:
                 due_ms=self.now_ms,
             )
             if address.on_screen:
-                deliveries.insert(self.tx, row, "sent")
+                made.append((row, "sent", 0))
             else:
-                deliveries.insert(self.tx, row, "pending", self.now_ms + HAND_OVER_MS)
+                made.append((row, "pending", self.now_ms + HAND_OVER_MS))
                 self.after.deliveries.append(row)
+        deliveries.insert_all(self.tx, made)
 
     def _rest(self, kind: str, bell: Bell | None, data: dict[str, Any]) -> str:
         """Everything after the id: the same for every target."""

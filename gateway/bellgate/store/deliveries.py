@@ -4,18 +4,17 @@ pending → sending → sent → delivered → displayed, or failed (tried again
 console goes from sent (announced) to displayed (an attended screen showed it).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
 
 from bellgate.store.base import Row, Tx
 
 _COLUMNS = (
     "id, target, type, incident_id, signal_id, round, body, attempts, created_ms, due_ms, kept, trouble_id, press"
 )
-_INSERT = (
-    f"INSERT INTO delivery ({_COLUMNS}, state, lease_until_ms, holder) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+_values = attrgetter(*_COLUMNS.split(", "))
 # What may still have to be sent; the same words as in the index delivery_open.
 _OPEN = "state IN ('pending', 'sending', 'failed')"
 
@@ -57,27 +56,21 @@ class Mark:
 
 def insert(tx: Tx, delivery: Delivery, state: str, lease_until_ms: int = 0) -> None:
     """Put it into the outbox. lease_until_ms: until then it belongs to the hand-over in memory."""
-    tx.put(
-        _INSERT,
-        (
-            delivery.id,
-            delivery.target,
-            delivery.type,
-            delivery.incident_id,
-            delivery.signal_id,
-            delivery.round,
-            delivery.body,
-            delivery.attempts,
-            delivery.created_ms,
-            delivery.due_ms,
-            delivery.kept,
-            delivery.trouble_id,
-            delivery.press,
-            state,
-            lease_until_ms,
-            tx.holder,
-        ),
-    )
+    insert_all(tx, [(delivery, state, lease_until_ms)])
+
+
+def insert_all(tx: Tx, made: Sequence[tuple[Delivery, str, int]]) -> None:
+    """`insert` for each (delivery, state, lease_until_ms), in this order, in one statement."""
+    holder = tx.holder
+    values = [value for one, state, lease_ms in made for value in (*_values(one), state, lease_ms, holder)]
+    if values:
+        tx.put(_inserting(len(made)), values)
+
+
+@lru_cache(64)  # as many as an installation has targets
+def _inserting(rows: int) -> str:
+    row = f"({', '.join('?' * (len(_COLUMNS.split(', ')) + 3))})"
+    return f"INSERT INTO delivery ({_COLUMNS}, state, lease_until_ms, holder) VALUES {', '.join([row] * rows)}"
 
 
 def take(tx: Tx, target: str, at_ms: int, lease_ms: int, limit: int) -> list[Delivery]:

@@ -23,11 +23,13 @@ def put(tx: Tx, kind: str, subject: str, due_ms: int) -> None:
         "ON CONFLICT (kind, subject) DO UPDATE SET due_ms = excluded.due_ms, lease_until_ms = 0",
         (kind, subject, due_ms),
     )
+    tx.memo.pop(("due", kind, subject), None)
 
 
 def remove(tx: Tx, kind: str, subject: str) -> None:
     """Remove the row, if any."""
     tx.put("DELETE FROM due WHERE kind = ? AND subject = ?", (kind, subject))
+    tx.memo.pop(("due", kind, subject), None)
 
 
 def take(tx: Tx, at_ms: int, lease_ms: int, limit: int) -> list[Due]:
@@ -43,6 +45,7 @@ def take(tx: Tx, at_ms: int, lease_ms: int, limit: int) -> list[Due]:
 
 def finish(tx: Tx, due: Due) -> bool:
     """Remove the row that was taken; False if it was moved or removed meanwhile: then it must not be carried out."""
+    tx.memo.pop(("due", due.kind, due.subject), None)
     return bool(
         tx.run(
             "DELETE FROM due WHERE kind = ? AND subject = ? AND due_ms = ? AND lease_until_ms = ?",
@@ -70,13 +73,18 @@ def let_go(tx: Tx, living: Collection[int]) -> int:
 
 def postpone(tx: Tx, kind: str, until_ms: int) -> None:
     """Move the rows of this kind that are due earlier to that time."""
+    tx.memo.clear()
     tx.put("UPDATE due SET due_ms = ? WHERE kind = ? AND due_ms < ?", (until_ms, kind, until_ms))
 
 
 def next_ms(tx: Tx, kind: str, subject: str) -> int | None:
     """When the row is due, or None."""
-    row = tx.one("SELECT due_ms FROM due WHERE kind = ? AND subject = ?", (kind, subject))
-    return None if row is None else int(row["due_ms"])
+    key = ("due", kind, subject)
+    if key not in tx.memo:
+        row = tx.one("SELECT due_ms FROM due WHERE kind = ? AND subject = ?", (kind, subject))
+        tx.memo[key] = None if row is None else int(row["due_ms"])
+    known: int | None = tx.memo[key]
+    return known
 
 
 def shift(tx: Tx, by_ms: int) -> None:

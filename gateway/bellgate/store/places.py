@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 
 from bellgate.errors import AnsimbellError, StalePlace
-from bellgate.store import audit
+from bellgate.store import audit, dues
 from bellgate.store.base import Row, Tx
 
 OWNERS_MAX = 20  # a family, the staff of a shop
@@ -86,7 +86,7 @@ def wipe(tx: Tx, bell_id: str, now_ms: int) -> None:
     )
     tx.run("DELETE FROM bell_owner WHERE bell_id = ?", (bell_id,))
     tx.run("UPDATE presence SET health = NULL, online = 0 WHERE bell_id = ?", (bell_id,))
-    tx.run("DELETE FROM due WHERE kind = 'supervision' AND subject = ?", (bell_id,))
+    dues.remove(tx, "supervision", bell_id)
     tx.memo.clear()
 
 

@@ -5,6 +5,7 @@ verified for ever. A signal's identity stays too, emptied of when and why: were 
 years ago could play it back as a new alarm.
 """
 
+from bellgate.store import dues
 from bellgate.store import press_tests as tests
 from bellgate.store.base import Tx
 
@@ -25,7 +26,8 @@ def incidents(tx: Tx, test: bool, before_ms: int) -> int:
     for number in numbers:
         tx.run("DELETE FROM delivery WHERE incident_id = ?", (number,))
         _empty_signals(tx, "incident_id = ?", number)
-        tx.run("DELETE FROM due WHERE kind IN ('escalation', 'lease') AND subject = ?", (str(number),))
+        for kind in ("escalation", "lease"):
+            dues.remove(tx, kind, str(number))
         tx.run("DELETE FROM incident WHERE id = ?", (number,))
     return len(numbers)
 

@@ -8,7 +8,15 @@ from bellgate.core.signal import Signal
 from bellgate.store.base import Row, Tx
 from bellwire import STAGES
 
-_BOOT = "superseded, stored, highest_seq, claimed_seq, lost"
+# Of a start: what is known of it, and what stands in `signal`.
+_BOOT = (
+    "SELECT b.superseded, COUNT(s.seq) AS stored, COALESCE(MAX(s.seq), 0) AS highest_seq, b.claimed_seq, b.lost "
+    "FROM bell_boot b LEFT JOIN signal s ON s.bell_id = b.bell_id AND s.boot = b.boot "
+    "WHERE b.bell_id = ? AND b.boot = ? GROUP BY b.superseded, b.claimed_seq, b.lost"
+)
+
+# Kept in memory of one bell: the living start, and some whose events came late. A bell may invent any number of them.
+BOOTS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +167,10 @@ def occurred(row: Row) -> dict[str, Any]:
     return {"at_ms": row["occurred_ms"], "err_ms": row["occurred_err_ms"], "source": row["occurred_source"]}
 
 
-def boot(tx: Tx, bell_id: str, boot: str) -> Boot | None:
+def known_boot(tx: Tx, bell_id: str, boot: str) -> Boot | None:
     """What is known of this start, or None if it was never heard."""
-    row = tx.one(f"SELECT {_BOOT} FROM bell_boot WHERE bell_id = ? AND boot = ?", (bell_id, boot))
-    return None if row is None else _boot(row)
+    row = tx.one(_BOOT, (bell_id, boot))
+    return None if row is None else Boot(**row | {"superseded": bool(row["superseded"])})
 
 
 def note_loss(tx: Tx, bell_id: str, boot: str, claimed_seq: int, lost: int) -> None:
@@ -171,23 +179,30 @@ def note_loss(tx: Tx, bell_id: str, boot: str, claimed_seq: int, lost: int) -> N
         "UPDATE bell_boot SET claimed_seq = ?, lost = ? WHERE bell_id = ? AND boot = ?",
         (claimed_seq, lost, bell_id, boot),
     )
+    tx.memo.pop(("boots", bell_id), None)
 
 
 def heard_event(tx: Tx, bell_id: str, boot: str, seq: int, at_ms: int, superseded: bool) -> Boot:
-    """Count one new event of this start. superseded: what to assume of a start that was never heard before."""
-    row = tx.one(
-        "INSERT INTO bell_boot (bell_id, boot, first_heard_ms, superseded, stored, highest_seq) "
-        "VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT (bell_id, boot) DO UPDATE SET stored = bell_boot.stored + 1, "
-        "highest_seq = CASE WHEN excluded.highest_seq > bell_boot.highest_seq THEN excluded.highest_seq "
-        f"ELSE bell_boot.highest_seq END RETURNING {_BOOT}",
-        (bell_id, boot, at_ms, int(superseded), seq),
-    )
-    assert row is not None
-    return _boot(row)
-
-
-def _boot(row: Row) -> Boot:
-    return Boot(bool(row["superseded"]), row["stored"], row["highest_seq"], row["claimed_seq"], row["lost"])
+    """What is known of a start with this event, which was just kept. superseded: what to assume of a start that was
+    never heard before."""
+    known: dict[str, Boot] = tx.memo.setdefault(("boots", bell_id), {})
+    before = known.get(boot)
+    if before is not None:  # a storm need not count anew at each press
+        highest_seq = max(before.highest_seq, seq)
+        now = Boot(before.superseded, before.stored + 1, highest_seq, before.claimed_seq, before.lost)
+    else:
+        tx.put(
+            "INSERT INTO bell_boot (bell_id, boot, first_heard_ms, superseded) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (bell_id, boot) DO NOTHING",
+            (bell_id, boot, at_ms, int(superseded)),
+        )
+        counted = known_boot(tx, bell_id, boot)
+        assert counted is not None
+        now = counted
+    if len(known) >= BOOTS_MAX:
+        known.clear()
+    known[boot] = now
+    return now
 
 
 def heard_alive(tx: Tx, bell_id: str, boot: str, at_ms: int) -> None:
@@ -197,3 +212,4 @@ def heard_alive(tx: Tx, bell_id: str, boot: str, at_ms: int) -> None:
         (bell_id, boot, at_ms),
     )
     tx.put("UPDATE bell_boot SET superseded = 1 WHERE bell_id = ? AND boot <> ? AND superseded = 0", (bell_id, boot))
+    tx.memo.pop(("boots", bell_id), None)

@@ -17,8 +17,8 @@ from bellgate.store.migrate import migrate
 CHECKPOINT_COMMITS = 50
 # The statements of the table modules are a few hundred.
 STATEMENTS_MAX = 1_024
-# Of a district with 2,000 bells: the bells and their open incidents, twice over.
-MEMO_MAX = 10_000
+# Of a district with 2,000 bells: each bell, its starts, its open incident, what that shows and when it is due; twice.
+MEMO_MAX = 20_000
 
 
 class SqliteTx:
