@@ -7,6 +7,7 @@ down with the next commit, and a killed gateway repeats at most what was sent an
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -53,7 +54,7 @@ class Lanes:
             for name, target in targets.items()
         }
         self._held: dict[str, Lane] = {}  # deliveries in memory, until what became of them is written down
-        self._marks: list[Mark] = []
+        self._marks: deque[Mark] = deque()  # filled in the loop, taken by whoever writes
         self._notes: list[dict[str, Any]] = []  # for the log, written together with the marks
         self._hurried = False  # a job that takes the marks along has been handed in
         self._writing_marks = False
@@ -109,7 +110,8 @@ class Lanes:
         self._write_notes()
         if self._marks or self._writing_marks:
             # Written with the store's last commit; if even that fails, these are sent again under the same id.
-            marks, self._marks = self._marks, []
+            marks = list(self._marks)
+            self._marks.clear()
             try:
                 await self._store.write(lambda tx: deliveries.mark(tx, marks), deadline_s=max(deadline_s, 1.0))
             except StoreError as error:
@@ -208,20 +210,26 @@ class Lanes:
             self._write_marks()
 
     def _write_marks(self) -> None:
-        """What became of the attempts rides on the next commit."""
-        marks, self._marks = self._marks, []
+        """What became of the attempts rides on the next commit: all that is known by then."""
         self._write_notes()
-        self._writing_marks = bool(marks)
-        if not marks:
+        self._writing_marks = bool(self._marks)
+        if not self._marks:
             return
         loop = asyncio.get_running_loop()
+        marks: list[Mark] = []
+
+        def job(tx: Tx) -> None:
+            with contextlib.suppress(IndexError):
+                while True:
+                    marks.append(self._marks.popleft())
+            deliveries.mark(tx, marks)
 
         def done(result: Exception | None) -> None:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(self._marks_written, marks, result)
 
         try:
-            self._store.submit(lambda tx: deliveries.mark(tx, marks), done, lazily=True, pure=True)
+            self._store.submit(job, done, lazily=True, pure=True)
         except StoreError as error:
             self._marks_written(marks, error)
 
@@ -234,7 +242,7 @@ class Lanes:
         self._hurried = False
         if result is not None:
             _log.error("marks_failed", count=len(marks), reason=str(result))
-            self._marks = marks + self._marks
+            self._marks.extendleft(reversed(marks))
             asyncio.get_running_loop().call_later(1.0, self._write_marks)
         else:
             for mark in marks:

@@ -229,6 +229,32 @@ def test_no_more_is_under_way_or_unwritten_than_a_kill_may_repeat(kind: type[Slo
     told(story)
 
 
+@pytest.mark.parametrize(("waiting", "begun"), [(1, 1), (2, 2), (9, 2), (20, 4), (200, 40), (2_000, 64)])
+def test_a_quarter_of_what_waits_may_be_repeated_but_two_at_least(waiting: int, begun: int) -> None:
+    async def story() -> None:
+        target = Quick()
+        rig = Rig(target, at_once=100, marks=True)
+        rig.give(*range(waiting))
+        # What remains is less after each that went, and with it what may go.
+        assert begun * 0.75 <= len(target.begun) <= begun and len(target.begun) >= min(waiting, UNWRITTEN[0])
+
+    told(story)
+
+
+def test_the_commit_it_waits_for_takes_all_answers_along() -> None:
+    async def story() -> None:
+        target = Quick()
+        rig = Rig(target, marks=True)
+        rig.give(*range(40))
+        under_way = len(target.begun)
+        for number in range(under_way):
+            assert rig.hurries == 0  # the others are being answered just now
+            target.begun[str(number)]("200 OK")
+        assert rig.hurries == 1 and rig.lane.unwritten == len(target.begun) == under_way > 2
+
+    told(story)
+
+
 def test_slow_target_gets_as_many_at_once_as_it_may_but_not_more_unwritten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane_module, "ROOM_S", 0.05)
 
@@ -236,7 +262,7 @@ def test_slow_target_gets_as_many_at_once_as_it_may_but_not_more_unwritten(monke
         target = Quick()
         rig = Rig(target, marks=True)
         rig.give(*range(20))
-        assert len(target.begun) == UNWRITTEN[0]
+        assert len(target.begun) == 4  # a quarter
         await until(lambda: len(target.begun) == 16)
         for number in range(16):
             target.begun[str(number)]("200 OK")
