@@ -16,7 +16,7 @@ from bellgate.errors import TargetError
 from bellgate.store.deliveries import Delivery
 
 # At least and at most so many of one target are under way or not written down yet: a gateway that is killed sends
-# those again. In between a quarter of what waits, so that a storm is not held up.
+# those again. In between an eighth of what waits, so that a storm is not held up.
 UNWRITTEN = (2, 64)
 # A target that takes longer than this to answer gets as many at once as it may: it is slow, not we.
 ROOM_S = 0.5
@@ -217,4 +217,4 @@ class Lane:
 
 
 def _unwritten_max(waiting: int) -> int:
-    return max(UNWRITTEN[0], min(UNWRITTEN[1], waiting // 4))
+    return max(UNWRITTEN[0], min(UNWRITTEN[1], waiting // 8))

@@ -99,7 +99,7 @@ async def turn() -> None:
 def test_answers_that_come_before_the_commit_ride_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         rig = Rig(monkeypatch)
-        rig.give(*range(40))
+        rig.give(*range(80))
         rig.answer(0, 1, 2)
         rig.desk.commit()
         assert rig.written == [["0", "1", "2"]]
@@ -113,7 +113,7 @@ def test_answers_that_come_before_the_commit_ride_on_it(monkeypatch: pytest.Monk
 def test_an_answer_during_the_commit_rides_on_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         rig = Rig(monkeypatch)
-        rig.give(*range(40))
+        rig.give(*range(80))
         rig.answer(0)
         rig.desk.commit()
         rig.answer(1)  # the loop has not been told of the commit yet
@@ -129,7 +129,7 @@ def test_an_answer_during_the_commit_rides_on_the_next(monkeypatch: pytest.Monke
 def test_a_job_that_is_run_again_writes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         rig = Rig(monkeypatch)
-        rig.give(*range(40))
+        rig.give(*range(80))
         rig.answer(0, 1)
         rig.desk.commit(times=2)
         assert rig.written == [["0", "1"]] * 2
@@ -144,7 +144,7 @@ def test_what_could_not_be_written_is_written_later_and_in_order(how: str, monke
         waits: dict[str, Callable[[], None]] = {}
         loop = asyncio.get_running_loop()
         monkeypatch.setattr(loop, "call_later", lambda _s, again: waits.update({again.__name__: again}))
-        rig.give(*range(40))
+        rig.give(*range(80))
         if how == "the store takes none":
             rig.desk.refuses = StoreBusy("busy")
         rig.answer(0, 1)

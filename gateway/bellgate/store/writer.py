@@ -8,9 +8,11 @@ A thread of its own does it. Whoever has time to wait, and finds nobody writing,
 (`put_now`): handing a lone press from thread to thread takes as long as the press itself.
 """
 
+import contextlib
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -52,11 +54,12 @@ class Writer:
         self._after_group = after_group
         self._connection: Connection | None = None
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
-        self._some = threading.Event()  # set while something is in the queue
-        self._lazy: list[Work] = []
+        self._some = threading.Event()  # set while something is in the queue, and when there is something lazy
+        # Not in the queue: marks behind ten thousand presses would keep the targets waiting for all of them.
+        self._lazy: deque[Work] = deque()
         self._lazy_until_s = 0.0
         self._thread: threading.Thread | None = None
-        self._writing = threading.Lock()  # whoever holds it uses the connection and `_lazy`
+        self._writing = threading.Lock()  # whoever holds it uses the connection
         self._ended = False
         self._failing = False
         self.commits = 0
@@ -72,7 +75,12 @@ class Writer:
 
     def put(self, work: Work) -> None:
         """Hand over one job; any thread."""
-        self._queue.put(work)
+        if work.lazily:
+            if not self._lazy:
+                self._lazy_until_s = time.monotonic() + LAZY_S
+            self._lazy.append(work)
+        else:
+            self._queue.put(work)
         self._some.set()
 
     def put_now(self, group: list[Work]) -> None:
@@ -91,7 +99,7 @@ class Writer:
 
     def waiting(self) -> int:
         """How many jobs wait."""
-        return self._queue.qsize()
+        return self._queue.qsize() + len(self._lazy)
 
     def stop(self, deadline_s: float) -> bool:
         """Commit what waits, then end; False if that takes longer."""
@@ -134,19 +142,14 @@ class Writer:
     def _gather(self) -> tuple[list[Work], bool]:
         """What goes into the next transaction, and whether there will be another one."""
         group: list[Work] = []
-        while len(group) < GROUP_MAX and len(self._lazy) < GROUP_MAX:
+        while len(group) < GROUP_MAX:
             try:
                 work = self._queue.get(block=False)
             except queue.Empty:
                 break
             if work is None:
                 return self._with_lazy(group), False
-            if not work.lazily:
-                group.append(work)
-                continue
-            if not self._lazy:
-                self._lazy_until_s = time.monotonic() + LAZY_S
-            self._lazy.append(work)
+            group.append(work)
         else:
             self._some.set()  # there may be more
         if group or len(self._lazy) >= GROUP_MAX or time.monotonic() >= self._lazy_until_s:
@@ -157,9 +160,11 @@ class Writer:
 
     def _with_lazy(self, group: list[Work]) -> list[Work]:
         # First: they say what has been sent, and a gateway that is killed repeats what it had not written down.
-        group = self._lazy + group
-        self._lazy = []
-        return group
+        lazy: list[Work] = []
+        with contextlib.suppress(IndexError):
+            while len(lazy) < GROUP_MAX:
+                lazy.append(self._lazy.popleft())
+        return lazy + group
 
     def _commit(self, group: list[Work]) -> list[Work]:
         """One transaction; what is left of the group for the next one, so that another gateway gets its turn."""
