@@ -6,6 +6,7 @@ or an expected failure is a failure, under the test's own name: a part that nobo
 
 import gc
 import os
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -24,17 +25,25 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.continue_on_collection_errors = True
 
 
-# Folders whose files take longest: they begin first, so that no process is left alone with one at the end.
-SLOW = ("acceptance", "console", "simulation", "behaviour")
+# Tests of these folders mostly wait for real programs, the others mostly compute. They take turns, so that neither the
+# cores lie idle nor everybody waits for them; of each kind the folders come first whose files take longest.
+WAITING = ("acceptance", "kit", "simulation", "node")
+COMPUTING = ("console", "behaviour")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def place(item: pytest.Item) -> int:
-        folder = item.path.parent.name
-        return SLOW.index(folder) if folder in SLOW else len(SLOW)
-
-    items.sort(key=place)
+    files: dict[bool, list[Path]] = {True: [], False: []}
+    for item in items:
+        kind = files[item.path.parent.name in WAITING]
+        if item.path not in kind:
+            kind.append(item.path)
+    place: dict[Path, float] = {}
+    for waits, paths in files.items():
+        first = WAITING if waits else COMPUTING
+        paths.sort(key=lambda path: first.index(path.parent.name) if path.parent.name in first else len(first))
+        place |= {path: number / len(paths) for number, path in enumerate(paths)}
+    items.sort(key=lambda item: place[item.path])
 
 
 def pytest_collection_finish() -> None:

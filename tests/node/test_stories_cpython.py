@@ -83,6 +83,9 @@ def test_a_home_set_from_arming_to_the_alarm_and_a_duress_that_shows_nothing(tmp
         for code in ("1234#", "9999#"):
             keys(bus, "*1")
             armed("home")
+            said = None
+            while said != (said := len(tones(bus.lines))):
+                time.sleep(0.5)  # the tone of arming is over: on a busy machine it comes after the heartbeat
             opened = len(bus.lines)
             door(OPEN)
             wait_for(lambda: bus.lamp() == "entry", "the entry delay")

@@ -64,9 +64,9 @@ RECEIPTS = (
             ),
             Patch(
                 "bellgate.store.signals",
-                '_BOOT = "superseded,',
+                "BOOTS_MAX = 4\n",
                 "import functools\nimport sqlite3\n\n_reader = functools.lru_cache(1)(sqlite3.connect)\n"
-                '_BOOT = "superseded,',
+                "BOOTS_MAX = 4\n",
             ),
             Patch(
                 "bellgate.store.signals",
