@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bellgate.core.signal import read_event
 from bellgate.errors import DamagedDatabase, NewerDatabase, StoreError
-from bellgate.store import facts, migrate, open_store, opening, troubles
+from bellgate.store import bells, facts, migrate, open_store, opening, signals, troubles
+from bellgate.store.bells import Bell
 from bellgate.store.sqlite import SqliteSchema
 
 URL = "sqlite:///a.db"
@@ -33,6 +35,24 @@ def test_schema_by_two_roads(tmp_path: Path) -> None:
             assert migrate.migrate(SqliteSchema(connection), "stepped", known[:newest]) == 1
             assert SqliteSchema(connection).version() == newest
     assert schema(stepped) == schema(tmp_path / "fresh.db") != []
+
+
+def test_what_is_known_of_a_start_outlives_the_change_that_no_longer_counts_it(tmp_path: Path) -> None:
+    path, boot = tmp_path / "a.db", "0123456789abcdef"
+    bell = Bell("b-1", "s-1", "store-bell", "이름", "주소", None, None, b"k" * 32, 0, "ff", "active", 1)
+    said = {"boot": boot, "what": "panic", "state": "alarm", "age_ms": 0}
+    with open_store(URL, tmp_path) as store:
+        store.write_now(lambda tx: bells.add(tx, bell))
+        for seq in (2, 3, 7):
+            one = read_event(said | {"seq": seq}, "s-1", "b-1", 1, 0, False)
+            store.write_now(lambda tx, one=one: signals.insert(tx, one, None))
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:  # as version 2 kept it
+        connection.execute("ALTER TABLE bell_boot ADD COLUMN stored INTEGER NOT NULL DEFAULT 0")
+        connection.execute("ALTER TABLE bell_boot ADD COLUMN highest_seq INTEGER NOT NULL DEFAULT 0")
+        connection.execute("INSERT INTO bell_boot VALUES ('b-1', ?, 1, 0, 9, 6, 3, 7)", (boot,))
+        connection.execute("PRAGMA user_version = 2")
+    with open_store(URL, tmp_path) as store:
+        assert store.read_now(lambda tx: signals.known_boot(tx, "b-1", boot)) == signals.Boot(False, 3, 7, 9, 6)
 
 
 def test_failing_change_leaves_the_old_version(tmp_path: Path) -> None:
