@@ -208,6 +208,7 @@ def test_without_network_or_flash_or_bus_a_press_still_has_a_way(tmp_path):
         bus.press()
         until(lambda: len({event["seq"] for event in gateway.events("panic")}) == 2, why="sent although flash fails")
         until(lambda: gateway.heartbeats()[-1]["faults"] == ["flash"], why="the fault is told")
+        until(lambda: "release  seq 2" in world.bell.uart(), why="the finger is off")  # or the next press is none
         (world.bell.flash / "journal.dead").unlink()
         bus.press()
         until(lambda: gateway.heartbeats()[-1]["faults"] == [], why="and that it is over")
