@@ -190,6 +190,7 @@ async def _slow_disk(there: list[Entrant], part: int) -> None:
         if one.rival.preload is None:
             return
         await one.rival.start()
+        one.keep("200 at once on a slow disk, ms", _median([await all_at_once(one.crowd) for _ in range(3)], 1))
         found = await storm(one.crowd, one.rival, STORM[one.rival.name][1] // part)
         rate, cost = (None, None) if found is None else found
         one.keep("storm on a slow disk", {"per_s": _median([rate], 0), "cpu_ms": _median([cost], 3)})
