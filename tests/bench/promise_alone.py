@@ -1,25 +1,23 @@
 """The promise alone: broker -> one transaction with every row that a press must leave -> HTTP POST -> receipt.
 
-The floor with the gateway's own tables: signal, incident, two rows of the outbox, record. It
-decides nothing, checks no seal, retries nothing and hashes nothing: it shows what the promise costs in SQLite, so that
-what the gateway's own steps add can be told from it.
+The floor with the gateway's own tables: signal, incident, two rows of the outbox, record. It decides nothing, checks no
+seal, retries nothing and hashes nothing: it shows what the promise costs in SQLite, so that what the gateway's own
+steps add can be told from it.
 
     python promise_alone.py BROKER_PORT WEBHOOK_PORT DATABASE
 """
 
 import re
-import socket
 import sqlite3
 import sys
 import time
 from pathlib import Path
 
-from mqtt_lines import Reader, connected, puback, publish
+from shortest import Found, relay
 
 from bellgate.store import opening
 
 IDENTITY = re.compile(rb'"boot":"([0-9a-f]{16})","seq":(\d+)')
-POST = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b"
 FILLING = "x" * 560  # of a webhook's body
 SIGNAL = (
     "INSERT INTO signal (bell_id, boot, seq, what, state, age_ms, attempt, info, received_ms, occurred_ms, "
@@ -56,10 +54,10 @@ class Tables:
         self._incidents: dict[str, int] = dict(self._database.execute("SELECT bell_id, id FROM incident"))
         (self._records,) = self._database.execute("SELECT COALESCE(MAX(id), 0) FROM audit").fetchone()
 
-    def keep(self, presses: list[tuple[bytes, bytes]]) -> list[bytes]:
-        """One transaction; the webhooks' bodies. presses: (topic, payload)"""
+    def keep(self, presses: Found) -> list[bytes]:
+        """One transaction; the webhooks' bodies."""
         self._database.execute("BEGIN IMMEDIATE")
-        bodies = [self._press(topic.decode().split("/")[2], payload) for topic, payload in presses]
+        bodies = [self._press(topic.decode().split("/")[2], payload) for topic, payload, _ in presses]
         self._database.execute("COMMIT")
         return bodies
 
@@ -97,33 +95,7 @@ def _number(cursor: sqlite3.Cursor) -> int:
 
 def main() -> None:
     broker, webhook, tables = int(sys.argv[1]), int(sys.argv[2]), Tables(Path(sys.argv[3]))
-    link = connected(broker, "promise", ("bells/+/+/up",))
-    station = socket.create_connection(("127.0.0.1", webhook), 10)
-    station.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    reader, number = Reader(), 0
-    link.settimeout(1)
-    print("ready", flush=True)
-    while True:
-        try:
-            data = link.recv(1 << 20)
-        except TimeoutError:
-            tables.rest()
-            continue
-        if not data:
-            return
-        found = reader.feed(data)
-        if not found:
-            continue
-        bodies = tables.keep([(topic, payload) for topic, payload, _ in found])
-        station.sendall(b"".join(POST % (len(body), body) for body in bodies))
-        answered = 0
-        while answered < len(bodies):  # a POST counts when it was answered
-            answered += station.recv(1 << 20).count(b"HTTP/1.1 200")
-        out = []
-        for topic, payload, their_number in found:
-            number = number % 65535 + 1
-            out += (puback(their_number), publish(topic.decode()[:-2] + "down", payload, number))
-        link.sendall(b"".join(out))
+    relay("promise", broker, webhook, tables.keep, tables.rest)
 
 
 main()
