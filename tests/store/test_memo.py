@@ -609,3 +609,23 @@ def test_what_is_remembered_is_what_stands_there(store: Store, other: Store, gro
             one.write_now(story.everything)
         assert story.wrong == []
     assert store.read_now(audit.verify) is None
+
+
+def test_a_case_that_is_closed_leaves_nothing_in_memory(store: Store) -> None:
+    """A district closes thousands a day."""
+
+    def story(tx: Tx) -> int:
+        before = len(tx.memo)
+        for number in range(50):
+            state = case(f"bell/{number}")
+            state = replace(state, id=incidents.insert(tx, state))
+            dues.put(tx, "escalation", str(state.id), NOW_MS)
+            incidents.shown(tx, state)
+            assert incidents.shown(tx, state)["escalation"]["next_ms"] == NOW_MS
+            after = closed(state)
+            incidents.save(tx, state, after)
+            dues.remove(tx, "escalation", str(state.id))
+            assert incidents.shown(tx, after)["escalation"]["next_ms"] is None
+        return len(tx.memo) - before
+
+    assert store.write_now(story) == 0

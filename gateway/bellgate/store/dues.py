@@ -79,11 +79,11 @@ def postpone(tx: Tx, kind: str, until_ms: int) -> None:
 
 def next_ms(tx: Tx, kind: str, subject: str) -> int | None:
     """When the row is due, or None."""
-    key = ("due", kind, subject)
-    if key not in tx.memo:
+    known: int | None = tx.memo.get(("due", kind, subject))
+    if known is None:  # that there is none is not kept: so it is with every case that was ever closed
         row = tx.one("SELECT due_ms FROM due WHERE kind = ? AND subject = ?", (kind, subject))
-        tx.memo[key] = None if row is None else int(row["due_ms"])
-    known: int | None = tx.memo[key]
+        if row is not None:
+            known = tx.memo["due", kind, subject] = int(row["due_ms"])
     return known
 
 
