@@ -291,6 +291,19 @@ def test_lazy_jobs_go_with_the_next_group_however_many_wait(store: Store, monkey
     assert said.order == ["lazy", *(str(number) for number in range(35))]
 
 
+def test_lazy_jobs_are_written_before_the_end_however_many_there_are(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "LAZY_S", 10 * WAIT_S)
+    monkeypatch.setattr(writer_module, "GROUP_MAX", 10)
+    gate, said = Gate(store), Said()
+    for number in range(35):
+        store.submit(*said.job(str(number)), lazily=True)
+    threading.Timer(0.2, gate.open.set).start()
+    store.stop()
+    assert said.order == [str(number) for number in range(35)]
+
+
 def test_after_the_end_it_is_refused(store: Store) -> None:
     said = Said()
     store.stop()

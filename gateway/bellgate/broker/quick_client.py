@@ -17,7 +17,6 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 DISCONNECT = 0xE0
-_OK = MQTTErrorCode.MQTT_ERR_SUCCESS
 _DONE, _NOTHING_MORE = ReasonCode(PacketTypes.PUBACK), Properties(PacketTypes.PUBACK)  # type: ignore[no-untyped-call]
 READ_BYTES = 24_576  # a hundred presses: one transaction; what they are answered goes out before the next are read
 
@@ -114,7 +113,9 @@ class QuickClient(Client):
         # Paho makes an object of the reason and one of the properties, which only version 5 has, for nobody.
         with self._out_message_mutex:
             mid = packet[0] << 8 | packet[1]
-            return self._do_on_publish(mid, _DONE, _NOTHING_MORE) if mid in self._out_messages else _OK
+            if mid in self._out_messages:
+                return self._do_on_publish(mid, _DONE, _NOTHING_MORE)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def _update_inflight(self) -> MQTTErrorCode:
         if self._inflight_messages >= len(self._out_messages):

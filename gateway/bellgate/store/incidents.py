@@ -28,6 +28,7 @@ _VIEW = (
     "LEFT JOIN due d ON d.kind = 'escalation' AND d.subject = CAST(i.id AS TEXT) "
     "LEFT JOIN signal s ON s.id = i.first_signal"
 )
+_ONE = f"{_VIEW} WHERE i.id = ?"
 
 
 def _incident(row: Row) -> Incident:
@@ -116,7 +117,7 @@ def chosen(tx: Tx, where: str, values: Sequence[Any], limit: int) -> list[dict[s
 
 def summary(tx: Tx, incident_id: int) -> dict[str, Any] | None:
     """One case as in a list, or None."""
-    row = tx.one(f"{_VIEW} WHERE i.id = ?", (incident_id,))
+    row = tx.one(_ONE, (incident_id,))
     return None if row is None else _shown(row)
 
 
@@ -126,7 +127,7 @@ def shown(tx: Tx, saved: Incident) -> dict[str, Any]:
     key = ("shown", saved.id)
     kept: Row | None = tx.memo.pop(key, None)
     if kept is None:
-        row = tx.one(f"{_VIEW} WHERE i.id = ?", (saved.id,))
+        row = tx.one(_ONE, (saved.id,))
         assert row is not None
     else:
         next_ms = dues.next_ms(tx, "escalation", str(saved.id))

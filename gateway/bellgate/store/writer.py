@@ -162,7 +162,7 @@ class Writer:
         # First: they say what has been sent, and a gateway that is killed repeats what it had not written down.
         lazy: list[Work] = []
         with contextlib.suppress(IndexError):
-            while len(lazy) < GROUP_MAX:
+            while True:
                 lazy.append(self._lazy.popleft())
         return lazy + group
 
