@@ -14,7 +14,7 @@ from bellsim.linker.fold import of_micropython
 from bellsim.linker.merge import constructor
 from bellsim.linker.names import BUILTIN
 from bellsim.linker.source import LinkError
-from bellsim.linker.tree import FUNCTIONS, assignments, defines, without_text
+from bellsim.linker.tree import FUNCTIONS, assignments, defines, walk, without_text
 
 # The first holds the others: it is what every bell imports first, so that nobody reads their files.
 JOINED = ("unix_port", "machine", "network", "esp32", "neopixel")
@@ -46,7 +46,7 @@ def board(
     for module, tree in trees.items():
         if module not in own:
             other |= {name for statement in tree.body for name in defines(statement)}  # others call it by its names
-        for node in ast.walk(tree):
+        for node in walk(tree):
             name = _defined(node)
             if name is not None and module in own:
                 defined.add(name)
@@ -56,7 +56,7 @@ def board(
                 other.add(node.arg)
             elif isinstance(node, ast.Nonlocal | ast.Global):
                 other |= set(node.names)
-    known = {value for tree in trees.values() for node in ast.walk(tree) for value in _names(node)}
+    known = {value for tree in trees.values() for node in walk(tree) for value in _names(node)}
     free = [name for name in HELD if name not in known and name not in other]
     wanted = sorted(name for name in defined if name not in other and name not in HELD and not name.startswith("__"))
     shorter = dict(zip(wanted, free, strict=False))
@@ -92,10 +92,10 @@ def _merge(trees: Mapping[str, ast.Module], tree: ast.Module, values: frozenset[
 
     Gives the functions.
     """
-    calls = {id(node.func) for each in trees.values() for node in ast.walk(each) if isinstance(node, ast.Call)}
+    calls = {id(node.func) for each in trees.values() for node in walk(each) if isinstance(node, ast.Call)}
     kept = set(values)
     for each in trees.values():
-        for node in ast.walk(each):
+        for node in walk(each):
             if isinstance(node, ast.Name | ast.Attribute) and id(node) not in calls:
                 kept.add(node.id if isinstance(node, ast.Name) else node.attr)
     classes = [statement for statement in tree.body if isinstance(statement, ast.ClassDef)]
@@ -121,13 +121,13 @@ def _lend(trees: Mapping[str, ast.Module], parts: list[str], functions: list[ast
     joined = parts[0]
     tree, lent = trees[joined], trees[LENT]
     for function in functions:
-        nodes = [node for name, each in trees.items() if name not in parts[1:] for node in ast.walk(each)]
+        nodes = [node for name, each in trees.items() if name not in parts[1:] for node in walk(each)]
         if any(isinstance(node, ast.Name) and node.id == function.name for node in nodes):
             continue
         if any(isinstance(n, ast.ImportFrom) and function.name in [a.name for a in n.names] for n in nodes):
             continue
         tree.body.remove(function)
-        used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+        used = {node.id for node in walk(function) if isinstance(node, ast.Name)}
         imports = {ast.unparse(statement) for statement in lent.body}
         for statement in tree.body:
             names = used & set(defines(statement))
@@ -148,7 +148,7 @@ def _plain(owner: ast.ClassDef) -> bool:
     if owner.bases or owner.decorator_list:
         return False
     begin = [part for part in owner.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
-    if len(begin) != 1 or any(isinstance(node, ast.Return) for node in ast.walk(begin[0])):
+    if len(begin) != 1 or any(isinstance(node, ast.Return) for node in walk(begin[0])):
         return False
     for part in owner.body:
         if isinstance(part, ast.FunctionDef):
@@ -162,14 +162,14 @@ def _plain(owner: ast.ClassDef) -> bool:
 
 def _spare(trees: Mapping[str, ast.Module], asked: frozenset[str]) -> Callable[[str], str]:
     """Gives names that the interpreter holds and nobody uses, as long as there are any."""
-    known = {name for tree in trees.values() for node in ast.walk(tree) for name in _names(node)}
+    known = {name for tree in trees.values() for node in walk(tree) for name in _names(node)}
     free = iter([name for name in HELD if name not in known | asked])
     return lambda otherwise: next(free, otherwise)
 
 
 def _fold(trees: Mapping[str, ast.Module], tree: ast.Module, asked: frozenset[str]) -> None:
     """Put the numbers of a module that nobody else asks for in the place of their names."""
-    elsewhere = {node.attr for each in trees.values() for node in ast.walk(each) if isinstance(node, ast.Attribute)}
+    elsewhere = {node.attr for each in trees.values() for node in walk(each) if isinstance(node, ast.Attribute)}
     numbers = {
         name: value
         for statement in tree.body
@@ -177,7 +177,7 @@ def _fold(trees: Mapping[str, ast.Module], tree: ast.Module, asked: frozenset[st
         if isinstance(value, ast.Constant) and isinstance(value.value, int | float) and name not in asked | elsewhere
     }
     tree.body = [statement for statement in tree.body if not set(defines(statement)) & set(numbers)]
-    for node in ast.walk(tree):
+    for node in walk(tree):
         for field, value in ast.iter_fields(node):
             if isinstance(value, ast.Name) and value.id in numbers:
                 setattr(node, field, numbers[value.id])

@@ -10,14 +10,13 @@ and that is nothing but called becomes a function first, see `methods`.
 """
 
 import ast
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType
 
 from bellsim.linker.program import Program
 from bellsim.linker.source import ENTRY, LOANS, PROGRAM, Item, Module
-from bellsim.linker.tree import FUNCTIONS
+from bellsim.linker.tree import FUNCTIONS, copied, walk
 
 SCOPES = (ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)
 # Functions with about as many local names share a bundle: a call takes as much memory as the largest of them needs.
@@ -42,7 +41,7 @@ def bundles(program: Program) -> dict[Item, Place]:
         if len(homes) == 1 and item not in spoiled and function is not None and _plain(function):
             # What is lent is there for a moment: fewer names count for more than a smaller call.
             size = sum(_room(function) > limit for limit in SIZES) if ENTRY in homes else 0
-            if any(isinstance(node, SCOPES) for node in ast.walk(function) if node is not function):
+            if any(isinstance(node, SCOPES) for node in walk(function) if node is not function):
                 size = WITH_SCOPES
             key = (next(iter(homes)), len(function.args.args), size)
             found.setdefault(key, []).append(item)
@@ -112,14 +111,14 @@ def _function(program: Program, item: Item) -> ast.FunctionDef | None:
 
 def _room(function: ast.FunctionDef) -> int:
     """How many values a call of it holds at once, about: names, and what an expression puts down meanwhile."""
-    module = ast.fix_missing_locations(ast.Module([copy.deepcopy(function)], []))
+    module = ast.fix_missing_locations(ast.Module([copied(function)], []))
     code = next(one for one in compile(module, "", "exec").co_consts if isinstance(one, CodeType))
     return code.co_nlocals + code.co_stacksize
 
 
 def _plain(function: ast.FunctionDef) -> bool:
     """True if it has nothing that a branch of another function could not have."""
-    inner = [node for node in ast.walk(function) if node is not function]
+    inner = [node for node in walk(function) if node is not function]
     given = function.args
     return (
         not function.decorator_list
@@ -144,7 +143,7 @@ def _spoiled(program: Program) -> Iterator[Item]:
 
 def _spoiled_by(program: Program, module: Module, statement: ast.stmt) -> Iterator[Item]:
     called = set()
-    for node in ast.walk(statement):
+    for node in walk(statement):
         if isinstance(node, ast.Call):
             item = program.target(module, node.func)
             if item is None:
@@ -156,7 +155,7 @@ def _spoiled_by(program: Program, module: Module, statement: ast.stmt) -> Iterat
                 call = ast.Call(node.func, [node.func.value, *node.args], node.keywords)
             if function is not None and arguments(function, call) is None:
                 yield item
-    for node in ast.walk(statement):
+    for node in walk(statement):
         if isinstance(node, ast.Name | ast.Attribute) and id(node) not in called:
             item = program.target(module, node)
             if item is not None:

@@ -8,13 +8,12 @@
 """
 
 import ast
-import copy
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from bellsim.linker.fold import INTERN_CHARS_MAX
-from bellsim.linker.tree import FUNCTIONS, called
+from bellsim.linker.tree import FUNCTIONS, called, copied, walk
 
 SAID_MIN = 4  # fewer texts are not worth a run of bytes
 COMPARED_MAX = 6
@@ -53,9 +52,7 @@ def can_be_compared(node: ast.Compare) -> bool:
     value = node.left
     plain = isinstance(value, ast.Name | ast.Attribute | ast.Subscript) and len(node.ops) == 1
     return (
-        plain
-        and isinstance(node.ops[0], ast.In | ast.NotIn)
-        and not any(isinstance(n, ast.Call) for n in ast.walk(value))
+        plain and isinstance(node.ops[0], ast.In | ast.NotIn) and not any(isinstance(n, ast.Call) for n in walk(value))
     )
 
 
@@ -73,7 +70,7 @@ class _Compared(ast.NodeTransformer):
         ):
             return node
         each: ast.cmpop = ast.Eq() if isinstance(op, ast.In) else ast.NotEq()
-        parts: list[ast.expr] = [ast.Compare(copy.deepcopy(node.left), [each], [part]) for part in other.elts]
+        parts: list[ast.expr] = [ast.Compare(copied(node.left), [each], [part]) for part in other.elts]
         return ast.BoolOp(ast.Or() if isinstance(op, ast.In) else ast.And(), parts) if len(parts) > 1 else parts[0]
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
@@ -183,9 +180,9 @@ def _is_said(node: ast.expr) -> bool:
 def _passing(body: list[ast.stmt], lent: bool) -> frozenset[str]:
     """The words that stand nowhere but where they could be cut."""
     said = _Said("", lent)
-    for statement in copy.deepcopy(body):
+    for statement in copied(body):
         said.visit(statement)
-    nodes = [node for statement in body for node in ast.walk(statement)]
+    nodes = [node for statement in body for node in walk(statement)]
     texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     names = named(body)
     return frozenset(word for word in said.met if said.met.count(word) == texts.count(word) and word not in names)
@@ -194,13 +191,11 @@ def _passing(body: list[ast.stmt], lent: bool) -> frozenset[str]:
 def named(body: list[ast.stmt]) -> frozenset[str]:
     """The names of a file: what is called so, and fields of a namedtuple."""
     found: set[str] = set()
-    for node in (node for statement in body for node in ast.walk(statement)):
+    for node in (node for statement in body for node in walk(statement)):
         if not isinstance(node, ast.Constant):
             found |= {value for _, value in ast.iter_fields(node) if isinstance(value, str)}
         if isinstance(node, ast.Call) and called(node) == "namedtuple":
-            found |= {
-                word for part in ast.walk(node) if isinstance(part, ast.Constant) for word in str(part.value).split()
-            }
+            found |= {word for part in walk(node) if isinstance(part, ast.Constant) for word in str(part.value).split()}
     return frozenset(found)
 
 
@@ -222,9 +217,9 @@ def _format(node: ast.JoinedStr) -> str | None:
 
 def _spoken(body: list[ast.stmt]) -> Iterator[ast.AST]:
     for statement in body:
-        for function in ast.walk(statement):
+        for function in walk(statement):
             if isinstance(function, FUNCTIONS):
-                for node in ast.walk(function):
+                for node in walk(function):
                     if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.expr) and _is_said(node)):
                         yield node
 
@@ -243,10 +238,8 @@ def _several(body: list[ast.stmt]) -> dict[str, ast.expr]:
     times: dict[str, int] = {}
     found: dict[str, ast.expr] = {}
     for statement in body:
-        pieces = {
-            id(part) for node in ast.walk(statement) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)
-        }
-        for node in ast.walk(statement):
+        pieces = {id(part) for node in walk(statement) if isinstance(node, ast.JoinedStr) for part in walk(node)}
+        for node in walk(statement):
             key = None if id(node) in pieces else _key(node)
             if key is not None and isinstance(node, ast.expr):
                 times[key] = times.get(key, 0) + 1

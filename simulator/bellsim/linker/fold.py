@@ -4,12 +4,13 @@ import ast
 from collections.abc import Mapping
 
 from bellsim.linker.source import LOANS, Module
-from bellsim.linker.tree import assignments, defines, local_names, without_text
+from bellsim.linker.tree import assignments, called, defines, local_names, without_text
 
 # What only CPython has, as modules ask for it that may not ask where they run.
 CPYTHON_HAS = ("hasattr(json, 'JSONDecoder')", "hasattr(str, 'casefold')")
 # What is called otherwise in the image; nothing else gets that name.
 REPLACED = frozenset({"sleep"})
+ROUNDS_MAX = 4  # a constant of constants of constants
 INTERN_CHARS_MAX = 10  # a longer text costs an object for each place where it stands
 
 
@@ -19,7 +20,8 @@ def fold_constants(modules: Mapping[str, Module]) -> None:
         if target == "_LINKED" and isinstance(value, ast.Constant):
             value.value = True
     known: dict[str, dict[str, object]] = {name: {} for name in modules}
-    for _ in range(4):
+    for _ in range(ROUNDS_MAX):
+        before = sum(map(len, known.values()))
         for module in modules.values():
             here = dict(known[module.name])
             for alias, (source, name) in module.aliases.items():
@@ -33,6 +35,8 @@ def fold_constants(modules: Mapping[str, Module]) -> None:
                     found = _value(value)
                     if found is not None and _cheap(found[0]) and _assigned_once(module, target):
                         known[module.name][target] = found[0]
+        if sum(map(len, known.values())) == before:
+            break
     for module in modules.values():
         module.body = [s for s in module.body if not _known(s, known[module.name])]
 
@@ -62,11 +66,13 @@ class _Fold(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
-        if ast.unparse(node.func) == "asyncio.sleep" and len(node.args) == 1:
+        if called(node) == "sleep" and ast.unparse(node.func) == "asyncio.sleep" and len(node.args) == 1:
             wait_ms = _milliseconds(node.args[0])
             if wait_ms is not None:
                 return ast.parse(f"asyncio.sleep_ms({ast.unparse(wait_ms)})", mode="eval").body
-        return ast.copy_location(ast.Constant(False), node) if ast.unparse(node) in CPYTHON_HAS else node
+        if called(node) == "hasattr" and ast.unparse(node) in CPYTHON_HAS:
+            return ast.copy_location(ast.Constant(False), node)
+        return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         self.generic_visit(node)
@@ -119,8 +125,8 @@ class _Fold(ast.NodeTransformer):
         return node
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
-        outer = self.known
-        self.known = {name: value for name, value in outer.items() if name not in local_names(node)}
+        outer, local = self.known, local_names(node)
+        self.known = {name: value for name, value in outer.items() if name not in local}
         node.returns = None
         self.generic_visit(node)
         self.known = outer

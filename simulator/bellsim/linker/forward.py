@@ -7,11 +7,10 @@ Only where the object is a module of the interpreter or a constant of ours, and 
 """
 
 import ast
-import copy
 from collections.abc import Mapping
 
 from bellsim.linker.source import Item, Module, meant
-from bellsim.linker.tree import FUNCTIONS, assignments, defines, local_names
+from bellsim.linker.tree import FUNCTIONS, assignments, copied, defines, local_names, walk
 
 
 def forward(modules: Mapping[str, Module]) -> None:
@@ -24,7 +23,7 @@ def forward(modules: Mapping[str, Module]) -> None:
         for part in owner.body
         if isinstance(part, FUNCTIONS)
     }
-    nodes = [node for module in modules.values() for statement in module.body for node in ast.walk(statement)]
+    nodes = [node for module in modules.values() for statement in module.body for node in walk(statement)]
     stored = {node.attr for node in nodes if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)}
     found: dict[Item, ast.Attribute] = {}
     for module in modules.values():
@@ -42,7 +41,7 @@ def forward(modules: Mapping[str, Module]) -> None:
             _look(modules, module, statement, found, calls)
     for item, asked in calls.items():
         for call in asked:
-            call.func = copy.deepcopy(found[item])
+            call.func = copied(found[item])
 
 
 def _look(
@@ -54,8 +53,8 @@ def _look(
 ) -> None:
     """Note the calls of these names in a statement; a name that is more than called in its own module is taken out."""
     hidden = local_names(statement)
-    called = {id(node.func): node for node in ast.walk(statement) if isinstance(node, ast.Call)}
-    for node in ast.walk(statement):
+    called = {id(node.func): node for node in walk(statement) if isinstance(node, ast.Call)}
+    for node in walk(statement):
         item = meant(modules, module, node)
         if isinstance(node, ast.Attribute) and item not in found:
             for each in [each for each in calls if each[1] == node.attr and _of_value(module, node)]:

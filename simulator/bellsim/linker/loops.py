@@ -12,7 +12,7 @@ attribute or a constant.
 import ast
 from collections.abc import Iterator
 
-from bellsim.linker.tree import FUNCTIONS
+from bellsim.linker.tree import FUNCTIONS, walk
 
 _SCOPES = (ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp, ast.Lambda, *FUNCTIONS)
 
@@ -20,7 +20,7 @@ _SCOPES = (ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp, ast.Lambda
 def unroll(body: list[ast.stmt]) -> list[ast.stmt]:
     """The statements of a module; in its functions, loops in the place of comprehensions."""
     for statement in body:
-        for function in ast.walk(statement):
+        for function in walk(statement):
             if isinstance(function, FUNCTIONS):
                 _Unroll().block(function)
     return [ast.fix_missing_locations(statement) for statement in body]
@@ -63,12 +63,12 @@ class _Unroll:
 
     def _loop(self, name: str, node: ast.ListComp) -> list[ast.stmt]:
         (loop,) = node.generators
-        own = {part.id for part in ast.walk(loop.target) if isinstance(part, ast.Name)}
+        own = {part.id for part in walk(loop.target) if isinstance(part, ast.Name)}
         names = {old: f"each_{self.count}_{place}" for place, old in enumerate(sorted(own))}
         self.count += 1
         # The iterable is read outside, where the same name may mean something else.
         for part in [loop.target, node.elt, *loop.ifs]:
-            for inner in ast.walk(part):
+            for inner in walk(part):
                 if isinstance(inner, ast.Name) and inner.id in names:
                     inner.id = names[inner.id]
         add: ast.stmt = ast.Expr(
@@ -117,8 +117,8 @@ def _there(owner: ast.AST, field: str, index: int | None) -> Iterator[_Place]:
     if not isinstance(node, ast.ListComp):
         yield from _first(node)
     elif len(node.generators) == 1 and not node.generators[0].is_async:
-        inner = [part for part in ast.walk(node) if isinstance(part, _SCOPES) and part is not node]
-        if not inner and not any(isinstance(part, ast.Await) for part in ast.walk(node)):
+        inner = [part for part in walk(node) if isinstance(part, _SCOPES) and part is not node]
+        if not inner and not any(isinstance(part, ast.Await) for part in walk(node)):
             yield owner, field, index, node
 
 

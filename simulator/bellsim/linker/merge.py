@@ -13,7 +13,7 @@ import ast
 from collections.abc import Iterator
 
 from bellsim.linker.source import ENTRY, Module
-from bellsim.linker.tree import FUNCTIONS
+from bellsim.linker.tree import FUNCTIONS, walk
 
 PLAIN = "_Plain"  # no name of the source
 
@@ -61,7 +61,7 @@ def _methods(owner: ast.ClassDef, asked: set[str]) -> list[str] | None:
         return None
     found = {method.name: method for method in owner.body if isinstance(method, FUNCTIONS)}
     begin = found.pop("__init__", None)
-    if begin is None or any(isinstance(node, ast.Return) for node in ast.walk(begin)):
+    if begin is None or any(isinstance(node, ast.Return) for node in walk(begin)):
         return None
     if any(method.decorator_list for method in found.values()):
         return None

@@ -8,8 +8,8 @@ an object of its class.
 import ast
 from collections.abc import Iterator, Mapping
 
-from bellsim.linker.source import Module, field_texts
-from bellsim.linker.tree import FUNCTIONS, called
+from bellsim.linker.source import Module, field_lists, field_texts
+from bellsim.linker.tree import FUNCTIONS, called, walk
 
 
 def only_called(
@@ -19,10 +19,10 @@ def only_called(
     owners: dict[str, list[tuple[Module, ast.ClassDef, ast.FunctionDef | ast.AsyncFunctionDef]]] = {}
     other: set[str] = set()
     for module in modules.values():
-        fields = field_texts(module.statements(), module)
+        fields = field_texts(module.statements(), field_lists(module))
         for statement in module.statements():
-            calls = {id(node.func) for node in ast.walk(statement) if isinstance(node, ast.Call)}
-            for node in ast.walk(statement):
+            calls = {id(node.func) for node in walk(statement) if isinstance(node, ast.Call)}
+            for node in walk(statement):
                 if isinstance(node, ast.ClassDef):
                     for inner in node.body:
                         if isinstance(inner, FUNCTIONS) and not node.bases and _plain(inner):
@@ -60,14 +60,14 @@ def tell_apart(modules: Mapping[str, Module]) -> None:
                 this = function.args.args[0].arg
                 own |= {
                     id(node): owner.name
-                    for node in ast.walk(function)
+                    for node in walk(function)
                     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == this
                 }
     asked = [
         node
         for module in modules.values()
         for statement in module.statements()
-        for node in ast.walk(statement)
+        for node in walk(statement)
         if isinstance(node, ast.Attribute)
     ]
     for node in asked:
@@ -92,7 +92,7 @@ def _classes(modules: Mapping[str, Module]) -> Iterator[tuple[ast.ClassDef, list
 
 
 def _stored(statement: ast.stmt) -> set[str]:
-    return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return {n.id for n in walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
 def _plain(method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -6,8 +6,8 @@ import builtins
 from bellsim.linker.bundle import bundles
 from bellsim.linker.fold import REPLACED
 from bellsim.linker.program import Program
-from bellsim.linker.source import ENTRY, LOANS, PROGRAM, Item, Module, field_texts, of_module
-from bellsim.linker.tree import defines
+from bellsim.linker.source import ENTRY, LOANS, PROGRAM, Item, Module, field_lists, field_texts, of_module
+from bellsim.linker.tree import defines, walk
 
 # Names of machine, network, esp32 and neopixel: an object of theirs may be asked for them.
 _BOARD = """
@@ -32,9 +32,10 @@ class Names:
                 *each.body,
                 *(each.defs[name][0] for source, name in program.shared if source == each.name),
             ]:
-                for node in ast.walk(statement):
+                for node in walk(statement):
                     if isinstance(node, ast.FunctionDef):
                         self._functions.setdefault(node.name, node)
+        self.field_lists = {module.name: field_lists(module) for module in program.modules.values()}
         self._survey()
         taken = self.kept | BUILTIN | set(self.foreign)
         free = [name for name in held if name not in taken]
@@ -105,10 +106,10 @@ class Names:
         keywords: set[str] = set()
         unknown: set[str] = set()
         for module in program.modules.values():
-            fields = field_texts(module.body, module)
+            fields = field_texts(module.body, self.field_lists[module.name])
             defined |= {name.partition(".")[2] for source, name in program.shared if source == module.name}
             for statement in module.statements():
-                for node in ast.walk(statement):
+                for node in walk(statement):
                     if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in fields:
                         if not module.plain:
                             texts.add(node.value)

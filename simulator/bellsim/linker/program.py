@@ -10,7 +10,7 @@ from bellsim.linker.merge import merged
 from bellsim.linker.methods import only_called, tell_apart
 from bellsim.linker.source import ENTRY, LOAN_CALLS, LOANS, PROGRAM, Item, LinkError, Module, index, of_module, prepare
 from bellsim.linker.spell import spell_out
-from bellsim.linker.tree import FUNCTIONS, called
+from bellsim.linker.tree import FUNCTIONS, called, walk
 
 
 class Program:
@@ -63,7 +63,7 @@ class Program:
             node.attr
             for module in self.modules.values()
             for statement in module.statements()
-            for node in ast.walk(statement)
+            for node in walk(statement)
             if isinstance(node, ast.Attribute)
         }
 
@@ -73,7 +73,7 @@ class Program:
         self.uses = {(module.name, name): set() for module in self.modules.values() for name in module.defs}
         for module in self.modules.values():
             for statement in module.statements():
-                nodes = list(ast.walk(statement))
+                nodes = list(walk(statement))
                 calls = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
                 for node in nodes:
                     if isinstance(node, ast.Name | ast.Attribute) and id(node) not in calls:
@@ -85,7 +85,7 @@ class Program:
     def _borrowed(self) -> list[str]:
         found = set()
         for module in self.modules.values():
-            for node in ast.walk(ast.Module(module.body, [])):
+            for node in walk(ast.Module(module.body, [])):
                 if isinstance(node, ast.Call) and called(node) in LOAN_CALLS and module.name != LOANS:
                     if not node.args or not isinstance(node.args[0], ast.Constant):
                         raise LinkError(f"{module.name}: {ast.unparse(node)}: a loan names its module by a literal")
@@ -213,7 +213,7 @@ class Program:
                 if not isinstance(inner, FUNCTIONS) or inner.name.startswith("__") or inner.name in self.asked:
                     yield from self.uses_of(module, inner)
             return
-        for node in ast.walk(statement):
+        for node in walk(statement):
             if isinstance(node, ast.Name):
                 if node.id in module.defs:
                     yield module.name, node.id

@@ -1,13 +1,12 @@
 """Renaming: one module's statements as they stand in a file of the image."""
 
 import ast
-import copy
 
 from bellsim.linker.bundle import arguments
 from bellsim.linker.names import Names
 from bellsim.linker.program import Program
 from bellsim.linker.source import ENTRY, Item, LinkError, Module, field_texts, of_module
-from bellsim.linker.tree import FUNCTIONS, argument_names, bound_by, called, defines, local_names
+from bellsim.linker.tree import FUNCTIONS, argument_names, bound_by, called, copied, defines, local_names, walk
 
 WHICH = "which of the bundle"  # no name that a source could have
 
@@ -29,12 +28,12 @@ class Rename(ast.NodeTransformer):
         """
         self.bundled = bundled
         self._in_class = member
-        self.fields = field_texts([statement], self.module)
+        self.fields = field_texts([statement], self.names.field_lists[self.module.name])
         bound = {
             node.id
-            for comprehension in ast.walk(statement)
+            for comprehension in walk(statement)
             if isinstance(comprehension, ast.comprehension)
-            for node in ast.walk(comprehension.target)
+            for node in walk(comprehension.target)
             if isinstance(node, ast.Name)
         }
         if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -119,7 +118,7 @@ class Rename(ast.NodeTransformer):
         given = arguments(function, node)
         assert given is not None
         number = ast.Constant(self.names.bundled[item].number)
-        given = [self.visit(copy.deepcopy(value)) for value in given]
+        given = [self.visit(copied(value)) for value in given]
         return ast.Call(self._place(*item, node.func), [number, *given], [])
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
@@ -201,7 +200,7 @@ class Rename(ast.NodeTransformer):
                 else [statement]
             )
             for part in made:
-                for inner in ast.walk(part) if part is not None else ():
+                for inner in walk(part) if part is not None else ():
                     if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load) and inner.id in own:
                         raise LinkError(f"{self.module.name}: the body of a class reads {inner.id}, which is its own")
 
@@ -218,7 +217,7 @@ class Rename(ast.NodeTransformer):
                 found[name] = self.names.members.get(name, name)
             else:
                 found[name] = free.pop(0)
-        inner = {node.name for node in ast.walk(function) if isinstance(node, FUNCTIONS) and node is not function}
+        inner = {node.name for node in walk(function) if isinstance(node, FUNCTIONS) and node is not function}
         for place, name in enumerate(sorted(bound - set(given))):
             # What a function is called stands in its code; what else is local has no name there.
             found[name] = free.pop(0) if name in inner and free else f"v{place}"
@@ -228,16 +227,16 @@ class Rename(ast.NodeTransformer):
         """A name that is local only in a comprehension, a lambda or a function inside may not be a global name too."""
         inner = [
             node
-            for node in ast.walk(function)
+            for node in walk(function)
             if isinstance(
                 node, ast.ListComp | ast.DictComp | ast.GeneratorExp | ast.SetComp | ast.Lambda | ast.FunctionDef
             )
             and node is not function
         ]
-        hidden = {id(part) for node in inner for part in ast.walk(node)}
-        outside = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and id(node) not in hidden}
+        hidden = {id(part) for node in inner for part in walk(node)}
+        outside = {node.id for node in walk(function) if isinstance(node, ast.Name) and id(node) not in hidden}
         only_inside = bound - {
-            name for part in ast.walk(function) if id(part) not in hidden for name in bound_by(part, function)
+            name for part in walk(function) if id(part) not in hidden for name in bound_by(part, function)
         }
         for name in only_inside & outside:
             if name in self.module.defs or name in self.module.aliases or name in self.module.foreign:

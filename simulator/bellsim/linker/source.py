@@ -1,12 +1,12 @@
 """Reading: the modules of the firmware, each with what it imports and what it defines."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bellgate.errors import AnsimbellError
-from bellsim.linker.tree import called, defines, without_text
+from bellsim.linker.tree import called, defines, walk, without_text
 
 ENTRY = "bellnode.app"
 PROGRAM = ("main",)  # what is called from outside
@@ -100,20 +100,27 @@ def of_module(node: ast.Attribute, module: Module) -> bool:
     return isinstance(node.value, ast.Name) and (node.value.id in module.aliases or node.value.id in module.foreign)
 
 
-def field_texts(statements: list[ast.stmt], module: Module) -> set[int]:
-    """id() of the literals in these statements of the module that name the fields of a namedtuple."""
-    tuples = set()
-    for statement in module.body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Call) and called(node) == "namedtuple":
-                tuples |= {inner.id for inner in ast.walk(node.args[1]) if isinstance(inner, ast.Name)}
+def field_lists(module: Module) -> set[str]:
+    """Names of what the module gives to a namedtuple as its fields."""
+    return {
+        inner.id
+        for statement in module.body
+        for node in walk(statement)
+        if isinstance(node, ast.Call) and called(node) == "namedtuple"
+        for inner in walk(node.args[1])
+        if isinstance(inner, ast.Name)
+    }
+
+
+def field_texts(statements: Iterable[ast.stmt], lists: set[str]) -> set[int]:
+    """id() of the literals in these statements that name the fields of a namedtuple. lists: see `field_lists`."""
     found = set()
     for statement in statements:
-        for node in ast.walk(statement):
+        for node in walk(statement):
             if isinstance(node, ast.Call) and called(node) == "namedtuple":
-                found |= {id(inner) for inner in ast.walk(node) if isinstance(inner, ast.Constant)}
-        if isinstance(statement, ast.Assign | ast.AugAssign) and set(defines(statement)) & tuples:
-            found |= {id(inner) for inner in ast.walk(statement.value) if isinstance(inner, ast.Constant)}
+                found |= {id(inner) for inner in walk(node) if isinstance(inner, ast.Constant)}
+        if isinstance(statement, ast.Assign | ast.AugAssign) and lists.intersection(defines(statement)):
+            found |= {id(inner) for inner in walk(statement.value) if isinstance(inner, ast.Constant)}
     return found
 
 

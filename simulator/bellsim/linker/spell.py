@@ -9,12 +9,11 @@ and its own name.
 """
 
 import ast
-import copy
 from collections.abc import Iterator, Mapping
 
 from bellsim.linker.constants import COMPARED_MAX, can_be_compared
 from bellsim.linker.source import Item, Module, meant
-from bellsim.linker.tree import assignments, defines, local_names
+from bellsim.linker.tree import assignments, copied, defines, local_names, walk
 
 
 def spell_out(modules: Mapping[str, Module]) -> None:
@@ -26,11 +25,11 @@ def spell_out(modules: Mapping[str, Module]) -> None:
         for statement in module.body:
             holders = {
                 id(node.comparators[0]): node
-                for node in ast.walk(statement)
+                for node in walk(statement)
                 if isinstance(node, ast.Compare) and can_be_compared(node)
             }
             hidden = local_names(statement)
-            for node in ast.walk(statement):
+            for node in walk(statement):
                 if isinstance(node, ast.Name) and (node.id in hidden or isinstance(node.ctx, ast.Store)):
                     continue  # a local name, perhaps: then it stays, and so does what it may stand for
                 item = meant(modules, module, node)
@@ -43,7 +42,7 @@ def spell_out(modules: Mapping[str, Module]) -> None:
                     other.add(item)
     for item, compares in asked.items():
         for compare in compares if item not in other else ():
-            compare.comparators = [copy.deepcopy(values[item])]
+            compare.comparators = [copied(values[item])]
 
 
 def _tuples(modules: Mapping[str, Module]) -> Iterator[tuple[Item, ast.Tuple]]:

@@ -1,14 +1,36 @@
 """Questions about syntax trees that every step of the linker asks."""
 
 import ast
+import pickle
 from collections.abc import Iterator
+from typing import TypeVar
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+Tree = TypeVar("Tree")
+
+
+def copied(tree: Tree) -> Tree:
+    """A tree that may be changed; several times as fast as copy.deepcopy."""
+    found: Tree = pickle.loads(pickle.dumps(tree, pickle.HIGHEST_PROTOCOL))
+    return found
+
+
+def walk(tree: ast.AST) -> Iterator[ast.AST]:
+    """As ast.walk, several times as fast. Without what says only whether a name is read or written."""
+    nodes = [tree]
+    for node in nodes:
+        for name in node._fields:
+            value = None if name == "ctx" else getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                nodes.append(value)
+            elif isinstance(value, list):
+                nodes += [each for each in value if isinstance(each, ast.AST)]
+        yield node
 
 
 def local_names(function: ast.AST) -> set[str]:
     """Every name that is local somewhere in a function, those of functions and comprehensions inside it included."""
-    return {name for node in ast.walk(function) for name in bound_by(node, function)}
+    return {name for node in walk(function) for name in bound_by(node, function)}
 
 
 def bound_by(node: ast.AST, function: ast.AST) -> list[str]:
@@ -26,7 +48,7 @@ def bound_by(node: ast.AST, function: ast.AST) -> list[str]:
 
 
 def argument_names(function: ast.AST) -> list[str]:
-    return [node.arg for node in ast.walk(function) if isinstance(node, ast.arg)]
+    return [node.arg for node in walk(function) if isinstance(node, ast.arg)]
 
 
 def defines(statement: ast.stmt) -> list[str]:
@@ -35,7 +57,7 @@ def defines(statement: ast.stmt) -> list[str]:
     found = []
     if isinstance(statement, ast.Assign | ast.AugAssign):
         for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
-            found += [node.id for node in ast.walk(target) if isinstance(node, ast.Name)]
+            found += [node.id for node in walk(target) if isinstance(node, ast.Name)]
     return found
 
 

@@ -1,7 +1,6 @@
 """Writing: the files of the image, as sources."""
 
 import ast
-import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from bellsim.linker.names import BOARD, BUILTIN, Names
 from bellsim.linker.program import Program
 from bellsim.linker.rename import Rename
 from bellsim.linker.source import ENTRY, Item, LinkError, read
-from bellsim.linker.tree import defines
+from bellsim.linker.tree import copied, defines, walk
 
 TYPES = (str, bytes, bytearray, memoryview, int, float, dict, list, tuple, set, Exception)
 # What an object of the interpreter or of a board may be asked for.
@@ -126,7 +125,7 @@ def _file(program: Program, file: str, order: list[str], names: Names, known: fr
             item = next((item for item in mine if statement in module.defs[item]), None)
             if item is None and (defined or file != ENTRY):
                 continue
-            used = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+            used = {node.id for node in walk(statement) if isinstance(node, ast.Name)}
             for alias, imported in module.foreign.items():
                 text = ast.unparse(imported)
                 if imports.get(alias, text) != text:
@@ -134,7 +133,7 @@ def _file(program: Program, file: str, order: list[str], names: Names, known: fr
                 if alias in used:
                     imports[alias] = text
             place = names.bundled.get((name, item or ""))
-            renamed = rename.top(copy.deepcopy(statement), place is not None, (name, item) in program.shared)
+            renamed = rename.top(copied(statement), place is not None, (name, item) in program.shared)
             if (name, item) in program.shared:
                 methods.append(renamed)
             elif place is None:
