@@ -13,9 +13,9 @@ _NAME_CHARS = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
 Topic = namedtuple("Topic", ("site", "bell_id", "leaf"))
 
-# What was parsed, where there is room for it: a gateway meets the same topics all day. As many as a large district has
-# bells, with three topics each.
-TOPICS_MAX = 12288
+# What was parsed, where there is room for it: a gateway meets the same topics all day, except a status, which comes with
+# a link. As many as a large district has bells, with two topics each.
+TOPICS_MAX = 8192
 _kept = {}
 
 
@@ -49,7 +49,7 @@ def parse(topic):
     ):
         raise WireError("topic", "is not bells/<site>/<bell_id>/<up|down|status>")
     parsed = Topic(parts[1], parts[2], parts[3])
-    if ROOM:
+    if ROOM and parsed.leaf != "status":
         if len(_kept) >= TOPICS_MAX:
             _kept.clear()
         _kept[topic] = parsed

@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 from desk import WAIT_S, Desk, until
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bellgate.console import live
 from bellgate.console.live import Hub
@@ -254,6 +256,49 @@ def test_who_is_far_behind_gets_of_each_incident_the_newest_and_its_sound():
     assert [one["seq"] for one in got] == [2, 61, 62]
     assert (got[1]["incident"]["version"], got[1]["sound"]) == (59, False)
     assert (got[2]["incident"]["version"], got[2]["sound"]) == (2, True), "it has sounded, and that is not lost"
+
+
+def common_event(number: int, bells: int, change: str = "changed") -> dict[str, Any]:
+    members = [{"id": 100 * number + one} for one in range(bells)]
+    return {"type": "trouble", "change": change, "trouble": {"id": number, "bells": bells, "members": members}}
+
+
+@given(
+    ring_events=st.integers(1, 12),
+    told=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(("raised", "changed", "cleared"))), max_size=40),
+    away=st.integers(0, 40),
+)
+def test_of_a_common_line_the_newest_is_enough(ring_events: int, told: list[tuple[int, str]], away: int):
+    """Whoever reads what is left sees each line as it stands, and every event that is no common line's."""
+    hub = Hub(ring_events)
+    events = [
+        common_event(line, number, change) if line else incident_event(number, 1)
+        for number, (line, change) in enumerate(told)
+    ]
+    for event in events:
+        hub.publish(event)
+    left = hub._after(max(0, hub.seq - min(away, len(hub._ring))))
+    assert left is not None
+    missed = events[max(0, len(events) - min(away, ring_events)) :]
+    newest = {event["trouble"]["id"]: event for event in missed if event["type"] == "trouble"}
+    wanted = [event for event in missed if event["type"] == "incident" or newest[event["trouble"]["id"]] is event]
+    # Of a line that ended and came again under its number, both may be there: the end says nothing that is still so.
+    seen = [entry.event for entry in left]
+    assert [event for event in seen if event in wanted] == wanted
+    assert all(event["change"] == "cleared" for event in seen if event not in wanted)
+    lives = {line for line in newest if newest[line]["change"] != "cleared"}
+    assert lives <= set(hub._lines) and len(hub._ring) == min(ring_events, len(events))
+
+
+def test_a_street_that_goes_dark_takes_the_place_of_its_last_event_in_memory():
+    hub = Hub()
+    for bells in range(1, 51):
+        hub.publish(common_event(1, bells))
+    for bells in range(49, 0, -1):
+        hub.publish(common_event(1, bells))
+    hub.publish(common_event(1, 0, "cleared"))
+    kept = [entry for entry in hub._ring if entry is not None]
+    assert [entry.event["change"] for entry in kept] == ["cleared"] and hub._lines == {}
 
 
 def test_who_keeps_up_gets_every_step():

@@ -2,6 +2,7 @@
 
 The hub keeps the newest events in a ring. A client has no queue of its own, only a position in that ring: a slow one
 costs no memory, and one that fell out of it, or comes from before a restart of the gateway, gets a new snapshot.
+A common line of troubles names up to 50 bells in each of its events: of every such line the ring keeps the newest only.
 """
 
 import asyncio
@@ -51,7 +52,8 @@ class Hub:
 
     def __init__(self, ring_events: int = RING_EVENTS) -> None:
         self._lock = threading.Lock()
-        self._ring: deque[Entry] = deque(maxlen=ring_events)
+        self._ring: deque[Entry | None] = deque(maxlen=ring_events)  # None: a newer one says all that it said
+        self._lines: dict[int, int] = {}  # of each common line that lives: the number of its newest event
         self._seq = 0
         # Numbers begin anew with each start of the gateway: without this, one from before could look valid.
         self._epoch = secrets.token_hex(4)
@@ -73,7 +75,19 @@ class Hub:
         with self._lock:
             self._seq += 1
             self._ring.append(Entry(self._seq, event))
+            self._overtake(event)
         self._wake()
+
+    def _overtake(self, event: dict[str, Any]) -> None:
+        """A street that goes dark would fill the ring with the same bells over and over: let go of the event before."""
+        line = event.get("trouble", {})
+        if "members" not in line:
+            return
+        before = self._lines.pop(line["id"], None)
+        if before is not None and self._seq - before < len(self._ring):
+            self._ring[before - self._seq - 1] = None
+        if event["change"] != "cleared":
+            self._lines[line["id"]] = self._seq
 
     def close(self) -> None:
         """End every stream: a server that waits for its connections can stop then. Any thread."""
@@ -91,14 +105,14 @@ class Hub:
                     self._listeners.pop(woken, None)
 
     def _after(self, position: int) -> list[Entry] | None:
-        """What came after `position`, in order; None if some of it is no longer there."""
+        """What came after `position` and counts, in order; None if some of it is no longer there."""
         with self._lock:
             if position > self._seq:
                 return None
             wanted = self._seq - position
             if wanted > len(self._ring):
                 return None
-            return list(self._ring)[len(self._ring) - wanted :]
+            return [entry for entry in list(self._ring)[len(self._ring) - wanted :] if entry is not None]
 
     def _position(self, last_id: str | None) -> int | None:
         epoch, _, number = (last_id or "").partition("-")

@@ -6,9 +6,6 @@ from typing import Any
 from bellgate.store import Store, Tx, troubles
 from bellgate.store.areas import Areas, overlap, sees, whole
 
-# As many as the event itself names.
-MEMBERS_TOLD = 50
-
 
 async def event(store: Store, areas: Areas, told: dict[str, Any]) -> dict[str, Any] | None:
     """The event itself, one with less in it, or None. Raises StoreError."""
@@ -45,4 +42,4 @@ async def _own_part(store: Store, areas: Areas, line: dict[str, Any]) -> dict[st
 
 def _read_part(areas: Areas, line: dict[str, Any], tx: Tx) -> dict[str, Any]:
     row = troubles.one(tx, line["id"])
-    return line | {"members": []} if row is None else troubles.with_members(tx, row, MEMBERS_TOLD, areas)
+    return line | {"members": []} if row is None else troubles.with_members(tx, row, areas)

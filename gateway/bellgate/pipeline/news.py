@@ -7,7 +7,6 @@ nothing is sent.
 import json
 from typing import Any
 
-from bellgate.pipeline.trouble_list import MEMBERS_TOLD
 from bellgate.store import incidents, troubles
 from bellgate.store.base import Tx
 
@@ -31,5 +30,5 @@ def read(tx: Tx, text: str) -> dict[str, Any] | None:
     row = troubles.one(tx, number)
     if row is None:
         return None
-    line = troubles.with_members(tx, row, MEMBERS_TOLD) if row["gathers"] else row
+    line = troubles.with_members(tx, row) if row["gathers"] else row
     return {**told, **troubles.event(told["change"], line)}

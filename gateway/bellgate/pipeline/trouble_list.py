@@ -16,8 +16,6 @@ from bellgate.store.bells import Bell
 from bellgate.store.troubles import Said
 
 DUE = "trouble"
-# In one live event: it is kept for pages that come back, and a district may have thousands of bells.
-MEMBERS_TOLD = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +137,7 @@ class TroubleList:
     def _announce_common(self, change: str, number: int) -> None:
         row = troubles.get(self.tx, number)
         assert row is not None
-        line = troubles.with_members(self.tx, row, MEMBERS_TOLD)
+        line = troubles.with_members(self.tx, row)
         self.after.events.append(troubles.event(change, line))
 
     def _tell(self, row: Row, change: str) -> None:

@@ -19,6 +19,8 @@ _COLUMNS = (
 )
 _LIVE = "cleared_ms IS NULL"
 _SHOWN = "cleared_ms IS NULL AND state <> 'rising'"
+# In one live event: it is kept for pages that come back, and a district may have thousands of bells.
+MEMBERS_TOLD = 50
 Said = str | Mapping[str, str | int]
 
 
@@ -188,11 +190,13 @@ def recently_cleared(tx: Tx, since_ms: int, limit: int, areas: Areas = EVERYWHER
     return [shown(row) for row in rows]
 
 
-def with_members(tx: Tx, row: Row, limit: int, areas: Areas = EVERYWHERE) -> Row:
-    """A common line as people see it, with the first so many of its members in these areas; `bells` counts them all."""
+def with_members(tx: Tx, row: Row, areas: Areas = EVERYWHERE) -> Row:
+    """A common line as a live event shows it, with its first MEMBERS_TOLD in these areas; `bells` counts them all."""
     inside, values = condition(areas, "site")
     where = f"part_of = ? AND {_LIVE} AND {inside}"
-    rows = tx.all(f"SELECT {_COLUMNS} FROM trouble WHERE {where} ORDER BY id LIMIT ?", (row["id"], *values, limit))
+    rows = tx.all(
+        f"SELECT {_COLUMNS} FROM trouble WHERE {where} ORDER BY id LIMIT ?", (row["id"], *values, MEMBERS_TOLD)
+    )
     many = tx.one(f"SELECT COUNT(DISTINCT bell_id) AS n FROM trouble WHERE {where}", (row["id"], *values))
     return shown(row, rows, int(many["n"]) if many else 0)
 
