@@ -13,8 +13,8 @@ _NAME_CHARS = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
 Topic = namedtuple("Topic", ("site", "bell_id", "leaf"))
 
-# What was parsed, where there is room for it: a gateway meets the same topics all day, except a status, which comes with
-# a link. As many as a large district has bells, with two topics each.
+# What was parsed, where there is room for it: a gateway meets the same topics all day, but a status only with a link.
+# As many as a large district has bells, with two topics each.
 TOPICS_MAX = 8192
 _kept = {}
 

@@ -10,8 +10,6 @@ import binascii
 import io
 from pathlib import Path
 
-import segno
-
 from bellgate.enrolment import ONCE_BYTES, write_new
 from bellgate.errors import EnrolmentError
 from bellwire import valid_name
@@ -45,6 +43,8 @@ def write(bell_id: str, once: bytes, path: Path) -> None:
     kind = path.suffix.lower()
     if kind not in KINDS:
         raise EnrolmentError(f"--qr {path}: name a file that ends in {' or '.join(KINDS)}")
+    import segno  # noqa: PLC0415  (its tables take longer to load than a gateway has to spare at its start)
+
     drawn = io.BytesIO()
     segno.make(text(bell_id, once), error=_ERROR, micro=False).save(drawn, kind=kind[1:], scale=_SCALE)
     write_new(path, drawn.getvalue(), "--qr")

@@ -6,12 +6,10 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
-import uvicorn
 
 from bellgate import disk, process
 from bellgate.admission import open_authority
@@ -21,7 +19,6 @@ from bellgate.broker.session import Session, client_context
 from bellgate.broker.watch import BrokerWatch
 from bellgate.clock import Clock
 from bellgate.config import Config
-from bellgate.console.app import create_app
 from bellgate.console.deps import Deps
 from bellgate.console.live import Hub
 from bellgate.engine import Engine
@@ -34,20 +31,14 @@ from bellgate.ports import fault as port_fault
 from bellgate.store import Store, Tx, bells, facts, members, open_store
 from bellgate.targets import open_targets
 
+if TYPE_CHECKING:
+    from bellgate.console.server import Server
+
 STOP_S = 15.0  # systemd's default is 90 s; a person at a terminal waits less
-# Pages, API and streams together; a station has a few screens, and a script in a loop must not eat the Pi.
-CONNECTIONS_MAX = 500
 _CLIENT_FACT = "mqtt_client"
 JOIN_S = 5.0
 
 _log = structlog.get_logger(__name__)
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are the service's: it stops the parts in order."""
-        yield
 
 
 class Gateway:
@@ -123,11 +114,12 @@ class Gateway:
         self._housekeeping = housekeeping = Housekeeping(store, pipeline, config, self._clock, authority, watch.shelter)
         collector = GatewayCollector(store, pipeline, engine, session, canary, watch.counts, self.health, housekeeping)
         deps = Deps(store, pipeline, config, self._clock, self.health, registry(collector), hub)
-        app = create_app(deps)
         process.settle()  # before the first press can come: it takes a tenth of a second
         session.start()
         stack.push_async_callback(asyncio.to_thread, session.stop)
-        await self._serve(app, listener)
+        # Presses are taken from here on. The console is the larger half of the program, and loads meanwhile.
+        await self._serve(await asyncio.to_thread(_console, deps), listener)
+        process.settle()
         for name, work in (
             ("canary", self._send_canaries()),
             ("watch", watch.run()),
@@ -177,19 +169,7 @@ class Gateway:
     def _read_over(self) -> None:
         self._pipeline.take_gathered(self._session.send_now)
 
-    async def _serve(self, app: Any, listener: socket.socket) -> None:
-        settings = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            http="h11",  # it bounds what stands above a request; httptools, which is here for webhooks, does not
-            server_header=False,
-            proxy_headers=True,  # from a TLS proxy on this machine only, uvicorn's default
-            limit_concurrency=CONNECTIONS_MAX,
-            timeout_graceful_shutdown=3,
-        )
-        server = _Server(settings)
+    async def _serve(self, server: "Server", listener: socket.socket) -> None:
         task = asyncio.create_task(server.serve(sockets=[listener]), name="console")
 
         async def end() -> None:
@@ -266,6 +246,12 @@ async def run(config: Config) -> None:
         _log.error("stop_late", deadline_s=STOP_S)
         os._exit(1)
     _log.info("stopped")
+
+
+def _console(deps: Deps) -> "Server":
+    from bellgate.console import server  # noqa: PLC0415  (see its caller)
+
+    return server.make(deps)
 
 
 def _listen(config: Config) -> socket.socket:

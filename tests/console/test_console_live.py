@@ -168,7 +168,7 @@ def read(hub: Hub, last_id: str | None, enough: int, between: Any = None, snapsh
         stream = hub.stream(last_id, snapshot or nothing, yes, lambda: 0)
         async with asyncio.timeout(WAIT_S):
             async for event in stream:
-                if event.event != "heartbeat":
+                if event["event"] != "heartbeat":
                     got.append(event)
                 if len(got) == 1 and between:
                     await asyncio.to_thread(between)
@@ -195,7 +195,7 @@ def test_a_storm_from_many_threads_is_complete_and_in_order():
             thread.join()
 
     got = read(hub, None, 401, storm)
-    assert [json.loads(event.data)["seq"] for event in got[1:]] == list(range(1, 401))
+    assert [json.loads(event["data"])["seq"] for event in got[1:]] == list(range(1, 401))
 
 
 def test_who_falls_out_of_the_ring_gets_a_snapshot_and_goes_on():
@@ -206,11 +206,11 @@ def test_who_falls_out_of_the_ring_gets_a_snapshot_and_goes_on():
             hub.publish({"type": "incident"})
 
     got = read(hub, None, 2, too_many)
-    assert [event.event for event in got] == ["snapshot", "snapshot"]
-    last_id = got[-1].id
+    assert [event["event"] for event in got] == ["snapshot", "snapshot"]
+    last_id = got[-1]["id"]
     hub.publish({"type": "trouble"})
     (event,) = read(hub, last_id, 1)
-    assert (event.event, json.loads(event.data)["seq"]) == ("trouble", 26)
+    assert (event["event"], json.loads(event["data"])["seq"]) == ("trouble", 26)
 
 
 def test_the_ring_is_bounded():
@@ -252,7 +252,7 @@ def test_who_is_far_behind_gets_of_each_incident_the_newest_and_its_sound():
             hub.publish(incident_event(1, version))
         hub.publish(incident_event(7, 2))
 
-    got = [json.loads(event.data) for event in read(hub, None, 4, storm)[1:]]
+    got = [json.loads(event["data"]) for event in read(hub, None, 4, storm)[1:]]
     assert [one["seq"] for one in got] == [2, 61, 62]
     assert (got[1]["incident"]["version"], got[1]["sound"]) == (59, False)
     assert (got[2]["incident"]["version"], got[2]["sound"]) == (2, True), "it has sounded, and that is not lost"
@@ -308,4 +308,4 @@ def test_who_keeps_up_gets_every_step():
         for version in range(1, 20):
             hub.publish(incident_event(1, version))
 
-    assert [json.loads(event.data)["seq"] for event in read(hub, None, 20, few)[1:]] == list(range(1, 20))
+    assert [json.loads(event["data"])["seq"] for event in read(hub, None, 20, few)[1:]] == list(range(1, 20))

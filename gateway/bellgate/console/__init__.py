@@ -1,5 +1,6 @@
 """What people and programs see of the gateway over HTTP.
 
+    server    the app as a server in the gateway's event loop
     app       puts the rooms together: create_app(Deps) -> FastAPI
     deps      what the console needs from the rest of the gateway
     access    who asks, and what that role may do: one table; sessions, bearer tokens, CSRF

@@ -13,8 +13,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from sse_starlette import ServerSentEvent
-
 from bellgate.errors import StoreError
 
 # At 20 changes a second a page may be away for 100 s before it needs a snapshot; an event is about 1 kB.
@@ -127,8 +125,8 @@ class Hub:
         admitted: Callable[[], Awaitable[bool]],
         now_ms: Callable[[], int],
         for_client: Callable[[dict[str, Any]], Awaitable[dict[str, Any] | None]] | None = None,
-    ) -> AsyncIterator[ServerSentEvent]:
-        """Events from `last_id` on, else from a snapshot on; a heartbeat every HEARTBEAT_S.
+    ) -> AsyncIterator[dict[str, str]]:
+        """Events from `last_id` on, else from a snapshot on; a heartbeat every HEARTBEAT_S. Each: {event, id, data}.
 
         admitted: asked before each heartbeat; False (signed out, expired) ends the stream with "signed_out".
         for_client: the event as this client may see it, or None; without it, each as it is.
@@ -158,7 +156,7 @@ class Hub:
                         yield self._event(event["type"], position, Entry(position, event).data)
                 if loop.time() >= beat_at:
                     if not await admitted():
-                        yield ServerSentEvent(event="signed_out", data="{}")
+                        yield {"event": "signed_out", "data": "{}"}
                         return
                     assert position is not None
                     yield self._event("heartbeat", position, json.dumps({"seq": position, "now_ms": now_ms()}))
@@ -173,8 +171,8 @@ class Hub:
             with self._lock:
                 self._listeners.pop(woken, None)
 
-    def _event(self, name: str, position: int, data: str) -> ServerSentEvent:
-        return ServerSentEvent(event=name, id=f"{self._epoch}-{position}", data=data)
+    def _event(self, name: str, position: int, data: str) -> dict[str, str]:
+        return {"event": name, "id": f"{self._epoch}-{position}", "data": data}
 
 
 def coalesced(entries: list[Entry]) -> list[Entry]:

@@ -19,22 +19,51 @@ from typing import Any
 from bellgate.config import Config
 from bellgate.pipeline.flow import Timekeeper
 from bellgate.store import Store
-from bellgate.targets.apprise import Apprise
 from bellgate.targets.base import Means, Sender
-from bellgate.targets.cap import Cap
-from bellgate.targets.dc09 import Dc09
-from bellgate.targets.sounder import Sounder
-from bellgate.targets.webhook import Webhook
 
-__all__ = ("Sender", "Webhook", "open_targets")
+__all__ = ("Sender", "open_targets")
+
+# A kind is loaded when a section asks for it: a gateway that comes back has to take presses first.
+# ruff: noqa: PLC0415
+
+
+def _webhook(section: Any, _means: Means) -> Sender:
+    from bellgate.targets.webhook import Webhook
+
+    return Webhook(section.name, section.url, section.secret, section.timeout_s)
+
+
+def _dc09(section: Any, means: Means) -> Sender:
+    from bellgate.targets.dc09 import Dc09
+
+    return Dc09(section, means)
+
+
+def _cap(section: Any, means: Means) -> Sender:
+    from bellgate.targets.cap import Cap
+
+    return Cap(section, means)
+
+
+def _apprise(section: Any, means: Means) -> Sender:
+    from bellgate.targets.apprise import Apprise
+
+    return Apprise(section, means)
+
+
+def _sounder(section: Any, means: Means) -> Sender:
+    from bellgate.targets.sounder import Sounder
+
+    return Sounder(section, means)
+
 
 # {kind: how it is made from its section}; a kind that is not here (console) is told by other ways than a sender.
 OPENERS: dict[str, Callable[[Any, Means], Sender]] = {
-    "webhook": lambda one, _: Webhook(one.name, one.url, one.secret, one.timeout_s),
-    "dc09": Dc09,
-    "cap": Cap,
-    "apprise": Apprise,
-    "sounder": Sounder,
+    "webhook": _webhook,
+    "dc09": _dc09,
+    "cap": _cap,
+    "apprise": _apprise,
+    "sounder": _sounder,
 }
 
 

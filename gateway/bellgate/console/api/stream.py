@@ -5,7 +5,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import EventSourceResponse
 
 from bellgate.console import sight
 from bellgate.console.access import Access, Principal
@@ -64,7 +64,7 @@ def add(api: APIRouter, deps: Deps, access: Access) -> None:
             except Refused:
                 return False
 
-        def stream() -> AsyncIterator[ServerSentEvent]:
+        def stream() -> AsyncIterator[dict[str, str]]:
             last_id = request.headers.get("Last-Event-ID") or after
             return deps.hub.stream(
                 last_id,
