@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_late
 from bellgate import __version__
 from bellgate.console import api, entry_pages, files, pages, refusal
 from bellgate.console.access import Access
+from bellgate.console.api import answers
 from bellgate.console.deps import Deps
 from bellgate.console.entry import Entry
 from bellgate.console.guard import Guard
@@ -50,6 +51,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.include_router(files.router(deps, access))
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     _without_sign_in(app, deps)
+    answers.describe(app)
     return app
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path
 
 from bellgate.console.access import Access, Principal
-from bellgate.console.api.answers import ERRORS
+from bellgate.console.api.answers import ERRORS, Answers, error
 from bellgate.console.api.bell_models import (
     Background,
     BellDetail,
@@ -18,7 +18,6 @@ from bellgate.console.api.bell_models import (
     OwnersGiven,
     PlaceGiven,
 )
-from bellgate.console.api.models import ErrorAnswer
 from bellgate.console.deps import Deps
 from bellgate.console.refusal import Refused
 from bellgate.pipeline import news
@@ -29,10 +28,8 @@ BellId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$", description="The bell
 # What a person reads of a bell's past; the page of past incidents searches the rest.
 CASES_MAX = 20
 
-MISSING: dict[int | str, dict[str, Any]] = {404: {"model": ErrorAnswer, "description": "No such bell."}}
-CONFLICT: dict[int | str, dict[str, Any]] = {
-    409: {"model": ErrorAnswer, "description": "`stale`: it has changed since you looked at it."}
-}
+MISSING: Answers = {404: error("No such bell.")}
+CONFLICT: Answers = {409: error("`stale`: it has changed since you looked at it.")}
 
 
 def add(api: APIRouter, deps: Deps, access: Access) -> None:
