@@ -9,8 +9,10 @@ import subprocess
 import sys
 
 import pytest
+import typer
 from workbench import bellgate, made
 
+from bellgate.cli.app import COMMANDS, add_commands, app
 from bellgate.enrolment import read
 from bellgate.process import hold_folder
 
@@ -249,3 +251,23 @@ def test_run_refuses_to_be_the_second(own):
     code, said = run(own)
     held.close()
     assert code == 1 and f"process {os.getpid()}" in said
+
+
+@pytest.mark.parametrize("module", sorted(set(COMMANDS.values())))
+def test_a_command_is_found_in_the_module_that_the_table_names(module: str):
+    """In a process of its own: there, nothing else has added a command."""
+    code = (
+        "import sys, typer; from bellgate.cli import app as program\n"
+        "program.add_commands(sys.argv[1])\n"
+        "print(*typer.main.get_command(program.app).commands)"
+    )
+    wanted = [name for name, where in COMMANDS.items() if where == module]
+    told = subprocess.run(
+        [sys.executable, "-c", code, wanted[0]], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert set(wanted) <= set(told.stdout.split())
+
+
+def test_every_command_has_its_place_in_the_table():
+    add_commands()
+    assert set(typer.main.get_command(app).commands) == set(COMMANDS)

@@ -1,11 +1,15 @@
 """The command line: `bellgate COMMAND …`.
 
-    app            the program, its options, and how an error is told
+    app            the program, its options, which module has which command, and how an error is told
     setting_up     init enrol revoke token mosquitto
     looking        bells incidents check
+    bells_csv      bells export, bells import
+    bell_life      bell …
+    installing     route portcode bundle bundle-sync
     keeping        backup restore hold
     recording      export audit
     people         operator …
+    policies       policy explain
     operating      doctor systemd dashboard
     running        run
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -71,22 +72,46 @@ def say_enrolled(made: Enrolment, out: Path, qr: Path | None, as_json: bool, wha
         say(f"Its QR code, a secret until the bell is heard; carry it apart from the file: {code}")
 
 
+# {command: the module that adds it}, in the order of `--help`. Only what is asked for is loaded: on a Pi the others
+# take seconds, and a gateway that comes back has presses to take.
+COMMANDS = {
+    "init": "setting_up",
+    "enrol": "setting_up",
+    "revoke": "setting_up",
+    "token": "setting_up",
+    "mosquitto": "setting_up",
+    "run": "running",
+    "bells": "bells_csv",
+    "incidents": "looking",
+    "check": "looking",
+    "bell": "bell_life",
+    "route": "installing",
+    "portcode": "installing",
+    "bundle": "installing",
+    "bundle-sync": "installing",
+    "operator": "people",
+    "policy": "policies",
+    "backup": "keeping",
+    "restore": "keeping",
+    "hold": "keeping",
+    "export": "recording",
+    "audit": "recording",
+    "doctor": "operating",
+    "systemd": "operating",
+    "dashboard": "operating",
+}
+
+
+def add_commands(asked: str = "") -> None:
+    """Let the program know the command that is asked for, or all."""
+    known = COMMANDS.get(asked)
+    for module in dict.fromkeys(COMMANDS.values()) if known is None else (known,):
+        import_module(f"bellgate.cli.{module}")
+
+
 def main() -> None:
     """Entry point of the program `bellgate`."""
-    from bellgate.cli import (  # noqa: F401, PLC0415  (each adds its commands)
-        bell_life,
-        bells_csv,
-        installing,
-        keeping,
-        looking,
-        operating,
-        people,
-        policies,
-        recording,
-        running,
-        setting_up,
-    )
-
+    add_commands(sys.argv[1] if len(sys.argv) > 1 else "")
     try:
         app()
     except AnsimbellError as error:
