@@ -2,7 +2,8 @@
 
     app            the program, its options, which module has which command, and how an error is told
     setting_up     init enrol revoke token mosquitto
-    looking        bells incidents check
+    looking        bells incidents
+    checking       check
     bells_csv      bells export, bells import
     bell_life      bell …
     installing     route portcode bundle bundle-sync

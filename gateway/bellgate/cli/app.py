@@ -83,7 +83,7 @@ COMMANDS = {
     "run": "running",
     "bells": "bells_csv",
     "incidents": "looking",
-    "check": "looking",
+    "check": "checking",
     "bell": "bell_life",
     "route": "installing",
     "portcode": "installing",
