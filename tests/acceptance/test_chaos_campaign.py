@@ -26,7 +26,8 @@ def test_nothing_is_lost_untrue_or_told_wrongly() -> None:
         "claims_unread": 0,
     }, told
     assert result["ok"] and result["seed"] == SEED, told
-    assert result["presses"] >= 20 and result["claims"] >= result["signals"] >= result["presses"], told
+    # A press on a bell whose power goes in the same moment may become no signal; `lost` knows which may not.
+    assert result["presses"] >= 20 and result["claims"] >= result["signals"] >= 20, told
     for kind in ("gateway_kill", "broker_kill", "clock_step"):
         assert result["faults"].get(kind, 0) >= 1, told  # each was felt, not only done
     (part,) = result["combinations"]

@@ -20,14 +20,18 @@ def fold_constants(modules: Mapping[str, Module]) -> None:
         if target == "_LINKED" and isinstance(value, ast.Constant):
             value.value = True
     known: dict[str, dict[str, object]] = {name: {} for name in modules}
+    done: dict[str, object] = {}  # with what each module was folded last
     for _ in range(ROUNDS_MAX):
-        before = sum(map(len, known.values()))
+        before = dict(done)
         for module in modules.values():
             here = dict(known[module.name])
             for alias, (source, name) in module.aliases.items():
                 if name is not None and name in known.get(source, {}):
                     here[alias] = known[source][name]
-            through = {alias: known[source] for alias, (source, name) in module.aliases.items() if name is None}
+            through = {alias: dict(known[source]) for alias, (source, name) in module.aliases.items() if name is None}
+            if done.get(module.name) == (here, through):
+                continue
+            done[module.name] = (here, through)
             fold = _Fold(here)
             module.body = _flat([fold.visit(_Through(through).visit(statement)) for statement in module.body])
             for statement in module.body:
@@ -35,7 +39,7 @@ def fold_constants(modules: Mapping[str, Module]) -> None:
                     found = _value(value)
                     if found is not None and _cheap(found[0]) and _assigned_once(module, target):
                         known[module.name][target] = found[0]
-        if sum(map(len, known.values())) == before:
+        if done == before:
             break
     for module in modules.values():
         module.body = [s for s in module.body if not _known(s, known[module.name])]
