@@ -7,6 +7,7 @@ import secrets
 import signal
 import socket
 from functools import partial
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -85,6 +86,9 @@ class Gateway:
             revision, listed = await store.read(lambda tx: (bells.revision(tx), bells.all_bells(tx)))
             await asyncio.to_thread(self._broker.start, listed)
 
+        if await store.read(members.running) != []:
+            # Others take presses meanwhile. Whoever still loads is slow with what it takes from them: come whole.
+            await asyncio.to_thread(_load_console)
         await self._join(store)
         self._hub = hub = Hub()
         self._canary = canary = Canary(config.gateway.id)
@@ -117,7 +121,7 @@ class Gateway:
         process.settle()  # before the first press can come: it takes a tenth of a second
         session.start()
         stack.push_async_callback(asyncio.to_thread, session.stop)
-        # Presses are taken from here on. The console is the larger half of the program, and loads meanwhile.
+        # Presses are taken from here on. The console is the larger half of the program; a lone gateway loads it now.
         await self._serve(await asyncio.to_thread(_console, deps), listener)
         process.settle()
         for name, work in (
@@ -248,10 +252,15 @@ async def run(config: Config) -> None:
     _log.info("stopped")
 
 
-def _console(deps: Deps) -> "Server":
-    from bellgate.console import server  # noqa: PLC0415  (see its caller)
+def _load_console() -> ModuleType:
+    from bellgate.console import server  # noqa: PLC0415  (see where it is called)
 
-    return server.make(deps)
+    return server
+
+
+def _console(deps: Deps) -> "Server":
+    server: Server = _load_console().make(deps)
+    return server
 
 
 def _listen(config: Config) -> socket.socket:
