@@ -7,7 +7,6 @@ import secrets
 import signal
 import socket
 from functools import partial
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -86,9 +85,7 @@ class Gateway:
             revision, listed = await store.read(lambda tx: (bells.revision(tx), bells.all_bells(tx)))
             await asyncio.to_thread(self._broker.start, listed)
 
-        if await store.read(members.running) != []:
-            # Others take presses meanwhile. Whoever still loads is slow with what it takes from them: come whole.
-            await asyncio.to_thread(_load_console)
+        others = await store.read(members.running) != []
         await self._join(store)
         self._hub = hub = Hub()
         self._canary = canary = Canary(config.gateway.id)
@@ -111,19 +108,23 @@ class Gateway:
         )
         stack.callback(pipeline.stop)
         store.listen(self._told)
-        await engine.start(pipeline)
-        stack.push_async_callback(engine.stop)
         watch = BrokerWatch(store, pipeline, self._broker, session, self._clock, revision, expels)
         pipeline.know(await store.read(bells.all_bells))
         self._housekeeping = housekeeping = Housekeeping(store, pipeline, config, self._clock, authority, watch.shelter)
         collector = GatewayCollector(store, pipeline, engine, session, canary, watch.counts, self.health, housekeeping)
         deps = Deps(store, pipeline, config, self._clock, self.health, registry(collector), hub)
+        # The console is the larger half of the program. Where other gateways take presses meanwhile, this one comes
+        # whole: whoever still loads is slow with what it takes from them. A lone one takes presses first.
+        server = await asyncio.to_thread(_console, deps) if others else None
         process.settle()  # before the first press can come: it takes a tenth of a second
+        await engine.start(pipeline)
+        stack.push_async_callback(engine.stop)
         session.start()
         stack.push_async_callback(asyncio.to_thread, session.stop)
-        # Presses are taken from here on. The console is the larger half of the program; a lone gateway loads it now.
-        await self._serve(await asyncio.to_thread(_console, deps), listener)
-        process.settle()
+        if server is None:
+            server = await asyncio.to_thread(_console, deps)
+            process.settle()
+        await self._serve(server, listener)
         for name, work in (
             ("canary", self._send_canaries()),
             ("watch", watch.run()),
@@ -252,15 +253,10 @@ async def run(config: Config) -> None:
     _log.info("stopped")
 
 
-def _load_console() -> ModuleType:
-    from bellgate.console import server  # noqa: PLC0415  (see where it is called)
-
-    return server
-
-
 def _console(deps: Deps) -> "Server":
-    server: Server = _load_console().make(deps)
-    return server
+    from bellgate.console import server  # noqa: PLC0415  (see its callers)
+
+    return server.make(deps)
 
 
 def _listen(config: Config) -> socket.socket:
