@@ -85,7 +85,6 @@ class Gateway:
             revision, listed = await store.read(lambda tx: (bells.revision(tx), bells.all_bells(tx)))
             await asyncio.to_thread(self._broker.start, listed)
 
-        others = await store.read(members.running) != []
         await self._join(store)
         self._hub = hub = Hub()
         self._canary = canary = Canary(config.gateway.id)
@@ -113,9 +112,10 @@ class Gateway:
         self._housekeeping = housekeeping = Housekeeping(store, pipeline, config, self._clock, authority, watch.shelter)
         collector = GatewayCollector(store, pipeline, engine, session, canary, watch.counts, self.health, housekeeping)
         deps = Deps(store, pipeline, config, self._clock, self.health, registry(collector), hub)
-        # The console is the larger half of the program. Where other gateways take presses meanwhile, this one comes
-        # whole: whoever still loads is slow with what it takes from them. A lone one takes presses first.
-        server = await asyncio.to_thread(_console, deps) if others else None
+        # The console is the larger half of the program. The one gateway of a file takes presses first. Where others may
+        # take them meanwhile, a gateway comes whole: whoever still loads is slow with what it takes from them.
+        shared = not config.store.url.startswith("sqlite:")
+        server = await asyncio.to_thread(_console, deps) if shared else None
         process.settle()  # before the first press can come: it takes a tenth of a second
         await engine.start(pipeline)
         stack.push_async_callback(engine.stop)
