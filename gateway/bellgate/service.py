@@ -7,7 +7,7 @@ import secrets
 import signal
 import socket
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -19,6 +19,7 @@ from bellgate.broker.session import Session, client_context
 from bellgate.broker.watch import BrokerWatch
 from bellgate.clock import Clock
 from bellgate.config import Config
+from bellgate.console import server
 from bellgate.console.deps import Deps
 from bellgate.console.live import Hub
 from bellgate.engine import Engine
@@ -30,9 +31,6 @@ from bellgate.pipeline import Inbound, Pipeline, news
 from bellgate.ports import fault as port_fault
 from bellgate.store import Store, Tx, bells, facts, members, open_store
 from bellgate.targets import open_targets
-
-if TYPE_CHECKING:
-    from bellgate.console.server import Server
 
 STOP_S = 15.0  # systemd's default is 90 s; a person at a terminal waits less
 _CLIENT_FACT = "mqtt_client"
@@ -107,24 +105,18 @@ class Gateway:
         )
         stack.callback(pipeline.stop)
         store.listen(self._told)
+        await engine.start(pipeline)
+        stack.push_async_callback(engine.stop)
         watch = BrokerWatch(store, pipeline, self._broker, session, self._clock, revision, expels)
         pipeline.know(await store.read(bells.all_bells))
         self._housekeeping = housekeeping = Housekeeping(store, pipeline, config, self._clock, authority, watch.shelter)
         collector = GatewayCollector(store, pipeline, engine, session, canary, watch.counts, self.health, housekeeping)
         deps = Deps(store, pipeline, config, self._clock, self.health, registry(collector), hub)
-        # The console is the larger half of the program. The one gateway of a file takes presses first. Where others may
-        # take them meanwhile, a gateway comes whole: whoever still loads is slow with what it takes from them.
-        shared = not config.store.url.startswith("sqlite:")
-        server = await asyncio.to_thread(_console, deps) if shared else None
+        console = server.make(deps)
         process.settle()  # before the first press can come: it takes a tenth of a second
-        await engine.start(pipeline)
-        stack.push_async_callback(engine.stop)
         session.start()
         stack.push_async_callback(asyncio.to_thread, session.stop)
-        if server is None:
-            server = await asyncio.to_thread(_console, deps)
-            process.settle()
-        await self._serve(server, listener)
+        await self._serve(console, listener)
         for name, work in (
             ("canary", self._send_canaries()),
             ("watch", watch.run()),
@@ -174,16 +166,16 @@ class Gateway:
     def _read_over(self) -> None:
         self._pipeline.take_gathered(self._session.send_now)
 
-    async def _serve(self, server: "Server", listener: socket.socket) -> None:
-        task = asyncio.create_task(server.serve(sockets=[listener]), name="console")
+    async def _serve(self, console: server.Server, listener: socket.socket) -> None:
+        task = asyncio.create_task(console.serve(sockets=[listener]), name="console")
 
         async def end() -> None:
             self._hub.close()
-            server.should_exit = True
+            console.should_exit = True
             await asyncio.wait([task], timeout=5)
 
         self._stack.push_async_callback(end)
-        while not server.started:
+        while not console.started:
             if task.done():
                 raise ConfigError(f"the console does not start on {self.config.console.listen}") from task.exception()
             await asyncio.sleep(0.01)
@@ -251,12 +243,6 @@ async def run(config: Config) -> None:
         _log.error("stop_late", deadline_s=STOP_S)
         os._exit(1)
     _log.info("stopped")
-
-
-def _console(deps: Deps) -> "Server":
-    from bellgate.console import server  # noqa: PLC0415  (see its callers)
-
-    return server.make(deps)
 
 
 def _listen(config: Config) -> socket.socket:
