@@ -26,8 +26,9 @@ def test_nothing_is_lost_untrue_or_told_wrongly() -> None:
         "claims_unread": 0,
     }, told
     assert result["ok"] and result["seed"] == SEED, told
-    # A press on a bell whose power goes in the same moment may become no signal; `lost` knows which may not.
-    assert result["presses"] >= 20 and result["claims"] >= result["signals"] >= 20, told
+    # The press on a bell whose power goes in the same moment may become no signal; every other one must.
+    surely = result["presses"] - result["faults"].get("bell_power", 0)
+    assert result["presses"] >= 20 and result["claims"] >= result["signals"] >= surely, told
     for kind in ("gateway_kill", "broker_kill", "clock_step"):
         assert result["faults"].get(kind, 0) >= 1, told  # each was felt, not only done
     (part,) = result["combinations"]

@@ -72,8 +72,8 @@ def say_enrolled(made: Enrolment, out: Path, qr: Path | None, as_json: bool, wha
         say(f"Its QR code, a secret until the bell is heard; carry it apart from the file: {code}")
 
 
-# {command: the module that adds it}, in the order of `--help`. Only what is asked for is loaded: on a Pi the others
-# take seconds, and a gateway that comes back has presses to take.
+# {command: the module that adds it}, in the order of `--help`. Only what is asked for is loaded: all of them take half
+# as long again (see the changelog), and a gateway that comes back has presses to take.
 COMMANDS = {
     "init": "setting_up",
     "enrol": "setting_up",
