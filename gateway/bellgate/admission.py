@@ -6,7 +6,6 @@ database within a second and tells the broker.
 
 import base64
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,6 +14,7 @@ from bellgate import enrolment, pki
 from bellgate import qr as qr_code
 from bellgate.config import Config
 from bellgate.config_values import is_address
+from bellgate.core.frozen import frozen
 from bellgate.enrolment import BrokerAddress, Enrolment
 from bellgate.errors import EnrolmentError
 from bellgate.store import Store, Tx, audit, bells
@@ -26,7 +26,7 @@ BY = "command line"
 MAX_TEXT_CHARS = 200  # a Korean road address with building, floor and unit takes about 60
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewBell:
     """What a person states about a bell; bell_id None: one is chosen. lat and lon in degrees (WGS 84), or neither."""
 

@@ -16,7 +16,6 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from cryptography import x509
 
 from bellgate import __version__, signing
 from bellgate.config import FILE_NAME, Config
+from bellgate.core.frozen import frozen
 from bellgate.errors import RecordError, StoreError
 from bellgate.pki import Authority
 from bellgate.store import audit, opening
@@ -39,7 +39,7 @@ _COUNTED = ("bell", "incident", "signal", "delivery", "trouble", "audit")
 _PAGES = -1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Backup:
     """One finished backup. made_ms: Unix milliseconds, from its name."""
 

@@ -8,7 +8,7 @@ import csv
 import difflib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from bellgate import admission, enrolment, pki
 from bellgate.admission import BY, Files, NewBell
 from bellgate.config import Config
 from bellgate.console import spreadsheet
+from bellgate.core.frozen import frozen
 from bellgate.errors import EnrolmentError
 from bellgate.store import Store, Tx, audit, bell_history, bells, places
 from bellgate.store.places import Place
@@ -31,7 +32,7 @@ MAX_BYTES = 20_000_000
 _NOTE_CHARS = {"floor": 40, "entrance": 500, "approach": 500}  # as the page takes them
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Line:
     """One line of the table. number: as a spreadsheet counts, the heads are 1. known: its bell is enrolled."""
 
@@ -41,7 +42,7 @@ class Line:
     known: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """faults: "line 7: name: …"; if there is one, nothing is done."""
 
@@ -232,7 +233,7 @@ def _place(row: Mapping[str, Any], line: Line) -> Place:
 def _differs(tx: Tx, line: Line) -> bool:
     (row,) = bells.listing(tx, bell_id=line.new.bell_id)
     place = _place(row, line)
-    return any(getattr(place, name) != row[name] for name in place.__slots__)
+    return any(said != row[name] for name, said in asdict(place).items())
 
 
 def _put_right(tx: Tx, line: Line, now_ms: int) -> None:

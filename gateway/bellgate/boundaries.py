@@ -8,11 +8,12 @@ holes; a ring is a list of [lon, lat].
 import difflib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from bellgate.core.frozen import frozen
 
 Ring = Sequence[Sequence[float]]
 Polygon = Sequence[Ring]
@@ -21,7 +22,7 @@ GU, DONG = "gu", "dong"
 _FILE = "console/static/map/seoul-boundaries.geojson"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Area:
     """A district ("gu") or a dong. gu: the district's name, of a district its own."""
 
@@ -65,7 +66,7 @@ def _crossings_odd(ring: Ring, lat: float, lon: float) -> bool:
     return odd
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Boundaries:
     """Every outline that is known, districts first. region: what stands before a place ("서울"); attribution: whose the
     outlines are, which must stand wherever they are shown or handed on. path: the file itself."""

@@ -14,7 +14,6 @@ import binascii
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from bellgate import enrolment, signing
+from bellgate.core.frozen import frozen
 from bellgate.enrolment import Enrolment
 from bellgate.errors import EnrolmentError, RecordError
 
@@ -37,7 +37,7 @@ _SALT_BYTES, _NONCE_BYTES, _KEY_BYTES = 16, 12, 32
 _REMEDY = "Take the file that `bellgate bundle` wrote, unchanged"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sealed:
     """One bell out of a bundle. file: the enrolment file, byte for byte; about: site, kind, name, address, …"""
 

@@ -3,7 +3,7 @@
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from bellgate import ports, process
@@ -13,6 +13,7 @@ from bellgate.broker.session import client_context
 from bellgate.clock import Clock
 from bellgate.config import Config
 from bellgate.config_values import split_host_port
+from bellgate.core.frozen import frozen
 from bellgate.errors import AnsimbellError
 from bellgate.pki import Authority
 from bellgate.store import audit, bells, open_store
@@ -21,7 +22,7 @@ from bellgate.targets import open_targets
 CONNECT_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One thing that was examined; text says what is wrong and what to do, or what was found right."""
 

@@ -10,10 +10,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from bellgate.core.frozen import frozen
 
 # Asking the kernel for each message would be waste; a clock does not lose its source within a few seconds.
 _ASK_AGAIN_MS = 10_000
@@ -38,7 +39,7 @@ def steady_ms() -> int:
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClockState:
     """What the kernel and the processes say of the machine's clock. None: cannot be asked here.
 
@@ -50,7 +51,7 @@ class ClockState:
     err_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClockMark:
     """A moment on both clocks, to be compared after a restart. boot: of the machine."""
 

@@ -7,8 +7,9 @@ deleted, and alarms are stored again at once while the operator makes room. It i
 import contextlib
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
+
+from bellgate.core.frozen import frozen
 
 RESERVE_FILE = "reserve"
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -22,7 +23,7 @@ FULL_BYTES = 1024 * 1024
 PLENTY_BYTES = 128 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Room:
     """Bytes on the file system that holds a folder; readonly: nothing can be written there."""
 

@@ -8,12 +8,13 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from bellgate import backups, checkup, disk, record, tiles
 from bellgate.clock import Clock, now_ms, time_source
 from bellgate.config import Config
+from bellgate.core.frozen import frozen
 from bellgate.errors import AnsimbellError
 from bellgate.pki import Authority
 from bellgate.store import Store, Tx, bells, figures, open_store, troubles
@@ -28,7 +29,7 @@ DAYS_LEFT_WARN = 30
 HTTP_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One thing that was looked at. remedy: what to do, "" if nothing."""
 

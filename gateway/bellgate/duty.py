@@ -5,9 +5,11 @@ that starts and ends at the same time runs for 24 hours. A holiday is no weekday
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from bellgate.core.frozen import frozen
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOLIDAY = "holiday"
@@ -16,7 +18,7 @@ DAY_MIN = 24 * 60
 _LONG = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shift:
     """start_min, end_min: minutes after local midnight of the day it starts on; end_min is the later one."""
 
@@ -26,7 +28,7 @@ class Shift:
     targets: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Station:
     """targets: always reached; shifts: reached while one of them runs."""
 
@@ -34,7 +36,7 @@ class Station:
     shifts: tuple[Shift, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gap:
     """A span in which nobody is on duty. today: 0 is Monday; after_holiday: the day before is one."""
 
@@ -50,7 +52,7 @@ class Gap:
         return f"{day}{after} from {clock_time(self.from_min)} to {clock_time(self.to_min)}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Calendar:
     """Local days. holiday: is this date one? has_holidays False: none ever is."""
 

@@ -1,12 +1,13 @@
 """What `bellgate policy explain` says: who would be told when, played through by the very core that decides it."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, time
 from typing import Any
 
 from bellgate.config import Config
 from bellgate.core import escalation
 from bellgate.core.effect import Effect, Notify, Record, SetDue
+from bellgate.core.frozen import frozen
 from bellgate.core.incident import Incident
 from bellgate.core.signal import MEANINGS
 from bellgate.duty import Calendar
@@ -14,7 +15,7 @@ from bellgate.errors import ConfigError
 from bellgate.pipeline.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Round:
     """One time that somebody is told. step: from 1; skipped: steps that nobody attends; repeats: and so on for ever."""
 
@@ -27,7 +28,7 @@ class Round:
     repeats: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Explanation:
     """The rounds of one alarm that nobody sees and nobody takes, in order."""
 

@@ -1,15 +1,16 @@
 """Is this gateway able to take an alarm, right now? What /healthz and the page say."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from bellgate.clock import ClockState
+from bellgate.core.frozen import frozen
 
 # A canary leaves every 5 s; two may be lost to a reconnect before the gateway calls itself ill.
 CANARY_EVERY_S = 5.0
 CANARY_MAX_AGE_MS = 15_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Health:
     """ok: every check is. checks: (name, ok, text for a person)."""
 

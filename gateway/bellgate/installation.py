@@ -2,13 +2,13 @@
 
 import shutil
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 
 from bellgate import pki
 from bellgate.admission import open_authority
 from bellgate.clock import now_ms
 from bellgate.config import FILE_NAME, Config, load
+from bellgate.core.frozen import frozen
 from bellgate.errors import ConfigError
 from bellgate.store import open_store, people
 from bellwire import valid_name
@@ -49,7 +49,7 @@ kind = "console"
 DEFAULT_STORE = "sqlite:///ansimbell.db"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fresh:
     """What `init` made. The password is nowhere else."""
 

@@ -14,7 +14,6 @@ import ipaddress
 import os
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from bellgate.config_values import is_address
+from bellgate.core.frozen import frozen
 from bellgate.errors import EnrolmentError
 
 # An ESP32 that has not heard the time yet starts on 2000-01-01: for it, a certificate of today is not yet valid.
@@ -35,7 +35,7 @@ GATEWAY_NAME = "gateway"
 DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Issued:
     """A key and its certificate."""
 

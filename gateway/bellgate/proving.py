@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bellgate import commissioning, routing, signing
 from bellgate.commissioning import Certificate
 from bellgate.config import Config
+from bellgate.core.frozen import frozen
 from bellgate.errors import EnrolmentError, StalePlace
 from bellgate.pki import Issued
 from bellgate.store import Tx, audit, bells, commissioned, signals
@@ -17,7 +17,7 @@ NEAR_DEG = 0.0003
 KIND = "ansimbell.commissioned"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checked:
     """What the gateway found: is the press here, is the place ours, does the routing agree?"""
 

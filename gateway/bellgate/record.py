@@ -1,7 +1,7 @@
 """Does the record hold? The chain from inside, the checkpoints from outside, and in words where it does not."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,14 @@ from typing import Any
 from cryptography import x509
 
 from bellgate import checkpoints
+from bellgate.core.frozen import frozen
 from bellgate.store import Store, Tx, audit
 from bellgate.store.audit import Break
 
 RESTORED = "restored"  # the act that `bellgate restore` writes down
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """ok: neither the chain nor the checkpoints say otherwise. notes: what a reader should know all the same."""
 

@@ -1,16 +1,16 @@
 """Which policy an incident follows, and that policy as it stands at one moment: each step with whoever is on duty."""
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from bellgate.core.escalation import DEFAULT, Policy, Step
+from bellgate.core.frozen import frozen
 from bellgate.duty import Duty
 
 # Shifts begin and end at full minutes, so that who is on duty holds for a minute; a storm asks thousands of times.
 _HOLDS_MS = 60_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RuleStep:
     """names: of targets, people and stations, or "*"."""
 
@@ -19,7 +19,7 @@ class RuleStep:
     when: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """A policy as gateway.toml has it. sites (a star for any characters), bells, alarms: empty means any."""
 

@@ -5,17 +5,17 @@ through by the very core that carries it out.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bellgate.boundaries import DONG, Area
 from bellgate.config import Config
+from bellgate.core.frozen import frozen
 from bellgate.explain import explain
 
 ALARM = "panic"  # the button on the wall
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Routing:
     """expected: the stations in whose area it lies. routed: those with an area that are told at once.
 

@@ -3,13 +3,13 @@
 import mmap
 import re
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pmtiles.reader import Reader
 from pmtiles.tile import Compression, TileType
 
+from bellgate.core.frozen import frozen
 from bellgate.errors import ConfigError
 
 # Pictures that every browser shows. Vector tiles are no pictures: they would need a renderer in the page.
@@ -26,7 +26,7 @@ _WRONG = (ValueError, OSError, EOFError, KeyError, IndexError, TypeError, Overfl
 _REMEDY = "Copy the file again, or remove console.tiles: the map works without streets"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class About:
     """What the page needs to know. bounds: west, south, east, north in degrees; attribution: plain text."""
 

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from paho.mqtt import client as paho
 from paho.mqtt.client import Client, MQTTv311
@@ -342,7 +342,7 @@ def test_an_answer_settles_what_it_answers_and_nothing_else(kind):
 # What it replaces
 
 
-OURS = {"_flush", "send_now"}
+OURS = {"_flush", "_take_whole", "send_now"}
 REPLACED = sorted(
     name for name, one in vars(QuickClient).items() if inspect.isfunction(one) and name not in {"__init__", *OURS}
 )
@@ -410,6 +410,28 @@ def test_any_split_gives_the_messages_that_paho_hears(packets, places):
     cuts = sorted({0, len(stream), *(place % (len(stream) + 1) for place in places)})
     chunks = [stream[start:end] for start, end in pairwise(cuts)]
     assert told(QuickClient, chunks) == told(Client, [stream])
+
+
+@given(st.integers(0, 3), st.binary(max_size=40), st.binary(max_size=40))
+@example(1, b"", b"x")
+@example(1, b"\0\0\0\1", b"")  # no topic
+@example(1, b"\0\1t\0", b"")  # half a number
+@example(1, b"\0\1t\0\1", b"")  # no payload
+@example(1, b"\0\5to", b"")
+def test_a_message_that_is_none_ends_the_connection_where_paho_ends_it(qos, body, after):
+    def outcome(kind):
+        rig = Wire(kind)
+        rig.client.on_message = lambda _client, _data, one: rig.heard.append((one._topic, bytes(one.payload), one.mid))
+        rig.far.sendall(publish(b"first") + packet(PUBLISH | qos << 1, body) + publish(after))
+        for _ in range(3):
+            if rig.client._sock is not None:
+                rig.client.loop_read()
+        alive = rig.client._sock is not None
+        if alive:
+            rig.close()
+        return [one for one in rig.heard if one != "over"], alive
+
+    assert outcome(QuickClient) == outcome(Client)
 
 
 # With its thread, against a broker that is the test itself.

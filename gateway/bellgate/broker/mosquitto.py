@@ -2,12 +2,12 @@
 
 import os
 import pwd
-from dataclasses import dataclass
 from pathlib import Path
 
 from bellgate.broker import expel
 from bellgate.config import Config
 from bellgate.config_values import is_loopback, is_unspecified, split_host_port
+from bellgate.core.frozen import frozen
 from bellgate.errors import BrokerError
 from bellgate.pki import GATEWAY_NAME, Authority
 
@@ -65,7 +65,7 @@ pattern read bells/+/%u/down
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Written:
     """conf: the settings file. url: what [mqtt] broker says from now on. cuts_off: revoked bells are cut off."""
 

@@ -13,10 +13,10 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from bellgate.core.frozen import frozen
 from bellgate.errors import BrokerError
 from bellgate.pki import GATEWAY_NAME
 from bellgate.store.bells import Bell
@@ -33,7 +33,7 @@ LOG_BYTES = 10_000_000
 _VIOLATION = re.compile(r' mid:\d+ - "(?P<client>[^"]*)" - (?P<act>Publish|Subscription) Violation - (?P<rest>.*)$')
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """Where the server's files are, and where it listens."""
 
@@ -59,7 +59,7 @@ class Place:
         return self.folder / "nats.pid"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Violation:
     """A client tried what its permissions forbid. client: the client id it gave, which proves nothing."""
 

@@ -1,8 +1,9 @@
-"""paho's client with fewer calls to the kernel: what has arrived is read at once, what waits is sent at once.
+"""paho's client with fewer calls: what has arrived is read at once and whole, what waits is sent at once.
 
-Left alone it reads a packet in three calls, sends each one by itself and wakes its thread for each: in a storm that
-is half of what a press costs here. The protocol, its states and its second tries are paho's. The methods below are not
-part of its documented interface, so its version is pinned, and a test looks whether they are still there.
+Left alone it reads a packet in three calls, sends each one by itself, wakes its thread for each, and makes locks for
+every message although nobody waits for one: in a storm that is half of what a press costs here. The protocol, its
+states and its second tries are paho's. The methods below are not part of its documented interface, so its version is
+pinned, and a test looks whether they are still there.
 """
 
 import contextlib
@@ -10,8 +11,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, Literal
 
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -19,6 +21,18 @@ from paho.mqtt.reasoncodes import ReasonCode
 DISCONNECT = 0xE0
 _DONE, _NOTHING_MORE = ReasonCode(PacketTypes.PUBACK), Properties(PacketTypes.PUBACK)  # type: ignore[no-untyped-call]
 READ_BYTES = 24_576  # a hundred presses: one transaction; what they are answered goes out before the next are read
+
+
+class Heard(MQTTMessage):
+    """A message that arrived, without what paho keeps of one that is sent: a lock, to wait for its answer."""
+
+    __slots__ = ()
+
+    def __init__(self, head: int, mid: int, topic: bytes, payload: bytes) -> None:
+        self.dup, self.qos, self.retain = bool(head & 8), head >> 1 & 3, bool(head & 1)
+        self.mid = mid
+        self._topic = topic
+        self.payload = payload
 
 
 class QuickClient(Client):
@@ -71,6 +85,50 @@ class QuickClient(Client):
         taken = self._received[self._at : self._at + bufsize]
         self._at += len(taken)
         return taken
+
+    def _packet_read(self) -> MQTTErrorCode:
+        """A packet is taken in one piece if others follow it; the last of what has arrived is paho's, which then knows
+        when it last heard something, and so is what comes in pieces."""
+        nothing = self._in_packet
+        if nothing["command"] or not self._take_whole():
+            return super()._packet_read()
+        try:
+            rc = self._packet_handle()
+        except MalformedPacket:
+            rc = MQTTErrorCode.MQTT_ERR_PROTOCOL
+        self._in_packet = nothing  # not if our own code failed: then paho, too, begins with the same packet again
+        return rc
+
+    def _take_whole(self) -> bool:
+        buffer, at = self._received, self._at
+        if len(buffer) < at + 2:
+            return False
+        size, begin = buffer[at + 1], at + 2
+        if size > 127:
+            if len(buffer) < at + 3 or buffer[at + 2] > 127:  # more than 16 kB: nobody sends us that
+                return False
+            size, begin = size & 127 | buffer[at + 2] << 7, at + 3
+        if len(buffer) <= begin + size:
+            return False
+        self._at = begin + size
+        self._in_packet = self._in_packet.copy()
+        self._in_packet["command"] = buffer[at]
+        self._in_packet["have_remaining"] = 1
+        self._in_packet["remaining_length"] = size
+        self._in_packet["packet"] = bytearray(buffer[begin : self._at])
+        return True
+
+    def _handle_publish(self) -> MQTTErrorCode:
+        head, packet = self._in_packet["command"], bytes(self._in_packet["packet"])
+        if head & 6 != 2:  # only at QoS 1 do we ask for anything
+            return super()._handle_publish()
+        begin = 2 + int.from_bytes(packet[:2], "big")
+        if not 2 < begin <= len(packet) - 2:
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        mid = int.from_bytes(packet[begin : begin + 2], "big")
+        if (hear := self.on_message) is not None:
+            hear(self, self._userdata, Heard(head, mid, packet[2:begin], packet[begin + 2 :]))
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def _packet_write(self) -> MQTTErrorCode:
         self._woken = False  # whoever puts a packet from now on wakes us again

@@ -1,9 +1,10 @@
 """What stands on a certificate, in one language: plain rows, which HTML and PDF set each in their way."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+
+from bellgate.core.frozen import frozen
 
 # Korea has no summer time: one offset is right for every year this will be read for.
 KST = timezone(timedelta(hours=9), "KST")
@@ -80,7 +81,7 @@ WORDS: dict[str, dict[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sheet:
     """One page in one language. Each table: its heading, the heads of its columns, its rows."""
 

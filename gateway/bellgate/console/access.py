@@ -6,7 +6,6 @@ header; a program comes with a bearer token. A request that carries an Authoriza
 
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer
 from bellgate.clock import Clock
 from bellgate.console.looks import Looks
 from bellgate.console.refusal import Refused
+from bellgate.core.frozen import frozen
 from bellgate.store import Store, areas, people, sessions
 from bellgate.store.areas import EVERYWHERE, Areas
 from bellgate.store.sessions import Session
@@ -53,7 +53,7 @@ _csrf = APIKeyHeader(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Principal:
     """Who asks. csrf: set for a browser's session, None for a program with a token."""
 

@@ -7,7 +7,7 @@ after five minutes. The answers to an unknown name, a wrong password and a disab
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bellgate.clock import Clock
@@ -17,6 +17,7 @@ from bellgate.console.passkey_check import Site, challenge_for_entry, checked_en
 from bellgate.console.pending import Pending
 from bellgate.console.refusal import Refused
 from bellgate.console.signin import Guesses
+from bellgate.core.frozen import frozen
 from bellgate.errors import AnsimbellError
 from bellgate.store import Store, Tx, passkeys, people, second_factor, sessions, staff
 
@@ -25,7 +26,7 @@ CODE, PASSWORD = "code", "password"  # what is still wanted
 WRONG_CODES_MAX = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comer:
     """Whose browser it is. agent: what it calls itself."""
 
@@ -33,7 +34,7 @@ class Comer:
     agent: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Half:
     """Somebody whose password was right. stage: what is still wanted."""
 
@@ -42,7 +43,7 @@ class Half:
     wrong_codes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """What comes next. stage: "" when the person is in, and `secret` is the session's; else CODE or PASSWORD."""
 

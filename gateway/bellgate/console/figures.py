@@ -3,10 +3,10 @@
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from bellgate.core.frozen import frozen
 from bellgate.duty import Calendar
 from bellgate.errors import StoreBusy
 from bellgate.store import Tx, reports
@@ -17,7 +17,7 @@ DAY_MS = 86_400_000
 DAYS_MAX = 400
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     """first, last: days of the calendar, both whole. now_ms: nothing after it is known."""
 

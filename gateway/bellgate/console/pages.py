@@ -1,7 +1,6 @@
 """The pages behind the sign-in: a server-made shell; what is live in it comes through the API."""
 
 import json
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -13,11 +12,12 @@ from bellgate.console.deps import Deps
 from bellgate.console.refusal import Refused
 from bellgate.console.shell import HERE, Shell
 from bellgate.console.texts import LANGUAGES, texts
+from bellgate.core.frozen import frozen
 from bellgate.core.incident import DISPOSITIONS, HANDLING, TRANSITIONS
 from bellgate.store import sessions
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Way:
     """A page behind the sign-in: templates/<name>.html, static/<name>/<name>.js and .css. right: who may see it.
     listed: it stands at the top of every page; the others are reached by a link."""

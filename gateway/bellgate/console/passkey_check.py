@@ -5,7 +5,6 @@ nothing for a page that only looks like ours.
 """
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,13 +20,14 @@ from webauthn.helpers.structs import (
 )
 
 from bellgate.config import Config
+from bellgate.core.frozen import frozen
 from bellgate.store.passkeys import Passkey
 
 TIMEOUT_MS = 120_000  # to find the key in a pocket
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Site:
     """Where the pages are, as the browser shows it. name: to whom a passkey belongs."""
 

@@ -4,12 +4,13 @@ A test has codes of its own and can never become an alarm: its row holds nothing
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from bellgate.core.frozen import frozen
 
 SIGNAL, INCIDENT, TROUBLE = "ansimbell.signal", "ansimbell.incident", "ansimbell.trouble"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pair:
     """new: it happens. over: it is over, None if there is nothing to take back.
 

@@ -5,9 +5,10 @@ heartbeat that it heard), its audio clock moves, it can be seen, and a person ha
 What ends that is said at once: by the page in red, by the trouble list, and to whoever comes next in the escalation.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bellgate.core.effect import ClearDue, ClearTrouble, Effect, RaiseTrouble, Record, SetDue, Unattended
+from bellgate.core.frozen import frozen
 from bellgate.errors import NotAllowed
 
 BEGUN, ATTENDED, DEAF, ABSENT, SILENT, ENDED = "begun", "attended", "deaf", "absent", "silent", "ended"
@@ -68,7 +69,7 @@ AUDIO_STILL_MS = 1_000
 LAPSED, UNSIGNED = "desk_lapsed", "desk_unsigned"  # the due rows' kinds
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Desk:
     """One console in one person's watch. areas: the sites that it shows, empty for all.
 
@@ -94,7 +95,7 @@ class Desk:
         return f"{self.operator} on {self.console}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proof:
     """What a page says of itself. heartbeat_ms: of the newest heartbeat that it heard, on the gateway's clock.
 
@@ -107,7 +108,7 @@ class Proof:
     signed_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Heard:
     """What the person said of the alarm's sound."""
 
@@ -115,17 +116,17 @@ class Heard:
     proof: Proof
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lapsed:
     """No proof came in time."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unsigned:
     """No sign of a person came in time."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class End:
     """The person ends the watch. untaken: open incidents that nobody took; held: those of this person."""
 

@@ -1,10 +1,12 @@
 """What a decision may ask for. Values only; the pipeline carries them out inside one transaction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from bellgate.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Climb:
     """Raise the stage of the incident's signals (never lower it) and tell each bell by a receipt.
 
@@ -15,7 +17,7 @@ class Climb:
     up_to_signal: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """Append to the audit chain: who did what. `detail` holds short scalars only."""
 
@@ -24,29 +26,29 @@ class Record:
     detail: dict[str, str | int | bool | None] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TellSignal:
     """Tell the targets of a new signal (CloudEvents type "ansimbell.signal")."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TellIncident:
     """Tell the targets that the handling changed (CloudEvents type "ansimbell.incident")."""
 
     change: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Escalate:
     """Begin escalation of this incident now, at its present step: somebody is told at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """Somebody holds the incident: end the escalation, unless its policy goes on until help is dispatched."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notify:
     """One escalation step fell due: tell these targets (names, or ("*",) for every one), again if round > 0."""
 
@@ -55,7 +57,7 @@ class Notify:
     round: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetDue:
     """Set the one due row of this kind for the subject at hand."""
 
@@ -63,14 +65,14 @@ class SetDue:
     due_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClearDue:
     """Remove the due row of this kind, if any."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RaiseTrouble:
     """A line in the trouble list: raise it, or count it again; never an alarm.
 
@@ -83,7 +85,7 @@ class RaiseTrouble:
     ongoing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClearTrouble:
     """The trouble of this kind and subject is over, if there is one."""
 
@@ -91,7 +93,7 @@ class ClearTrouble:
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoteLoss:
     """Keep what is known of the losses of one start of a bell; see `supervision`."""
 
@@ -100,12 +102,12 @@ class NoteLoss:
     lost: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnswerStages:
     """Send the bell the present stage of each of its events whose incident is open."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unattended:
     """This console can't be counted on any more: whoever comes next is told of every case that it alone showed."""
 

@@ -4,9 +4,8 @@ A policy comes in as it stands at one moment: each step with the targets that ar
 no longer holds is passed over; a step that nobody attends is skipped, and the next one takes its turn at once.
 """
 
-from dataclasses import dataclass
-
 from bellgate.core.effect import ClearDue, Effect, Notify, Record, SetDue
+from bellgate.core.frozen import frozen
 from bellgate.core.incident import Incident
 
 EVERY_TARGET = ("*",)
@@ -21,7 +20,7 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
 REPEAT_MIN_MS = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """after_ms counts from the beginning of the escalation. targets: who attends it now; none: nobody does."""
 
@@ -30,7 +29,7 @@ class Step:
     when: str = "unacknowledged"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Policy:
     """Steps in order of time, the first at 0; the last one that is attended is repeated every `repeat_ms`."""
 

@@ -5,10 +5,10 @@ hears never falls, even when the handling does (an expired acknowledgement, a re
 in `handling`.
 """
 
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from bellgate.core.frozen import frozen
 from bellgate.core.signal import Signal
 
 HANDLING = (
@@ -106,7 +106,7 @@ LEASE_MS = 180_000
 REPEATS_COUNTED = 9
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Incident:
     """One case. `version` rises with every signal and every command, so that nobody decides on an old picture.
 
@@ -165,14 +165,14 @@ _NAMES = tuple(Incident.__dataclass_fields__)
 _values = attrgetter(*_NAMES)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arrived:
     """A new signal for this incident (never a duplicate: the store has decided that)."""
 
     signal: Signal
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Presented:
     """An attended console rendered the incident up to this signal, with its sound running.
 
@@ -184,7 +184,7 @@ class Presented:
     desk: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     """A person's command. `version` is what the person saw. to, accept, decline: of a hand-off; into: what to
     merge with."""
@@ -200,12 +200,12 @@ class Command:
     into: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LeaseExpired:
     """The acknowledgement's due row fell due."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Absorbed:
     """A person found the other incident to be the same emergency; its signals have been moved here."""
 

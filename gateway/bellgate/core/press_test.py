@@ -5,9 +5,10 @@ The bell does the protecting: it takes presses for tests for so many minutes and
 real alarm. So a test that we lose sight of ends by itself, there and here.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bellgate.core.effect import ClearDue, Effect, Record, SetDue
+from bellgate.core.frozen import frozen
 
 SENT, CONFIRMED, PRESSED, SHOWN = "sent", "confirmed", "pressed", "shown"
 PASSED, OFFLINE, BUSY, REFUSED = "passed", "offline", "busy", "refused"
@@ -69,7 +70,7 @@ DUE = "press_test"  # the due row's kind
 BY = "gateway"  # in the record
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PressTest:
     """One test of one bell. `version` rises with every change.
 
@@ -120,7 +121,7 @@ class PressTest:
         return heard_ms + self.minutes * 60_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Given:
     """One thing that happened (`sign`, see the table). text: the bell's reason, the console, or who ends it.
 
@@ -133,7 +134,7 @@ class Given:
     at_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Order:
     """Tell the bell: test mode for so many minutes, 0 ends it. now_ms: the moment that stands in the command."""
 
@@ -143,7 +144,7 @@ class Order:
     ttl_s: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CloseCase:
     """The press's own incident is done with: close it as a test."""
 

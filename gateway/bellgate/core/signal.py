@@ -5,15 +5,17 @@ signal (late, untimed) is flagged and never dropped.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import fields
 from operator import attrgetter
 from typing import Any
+
+from bellgate.core.frozen import frozen
 
 # What an event means. priority orders the console and never suppresses; opens: makes an incident if none is open;
 # silent: the premises must not betray it; trouble: goes to the operator's list, not to the alarms.
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Meaning:
     """How one kind of event is treated."""
 
@@ -45,7 +47,7 @@ LATE_AFTER_MS = 60_000
 TRANSIT_ERR_MS = 2_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moment:
     """When something happened: Unix ms, ± ms, and the source "bell", "age" or "received".
 
@@ -57,7 +59,7 @@ class Moment:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Signal:
     """One event of one bell. (bell_id, boot, seq) is its identity; number is the gateway's receipt number."""
 
@@ -79,7 +81,7 @@ class Signal:
 
     def numbered(self, number: int) -> "Signal":
         """With the receipt number that the store gave it."""
-        return Signal(**(dict(zip(_NAMES, _values(self), strict=True)) | {"number": number}))
+        return Signal(*(*_given(self), number))
 
     @property
     def test(self) -> bool:
@@ -93,8 +95,7 @@ class Signal:
 
 
 # Quicker than dataclasses.replace, and every press needs it.
-_NAMES = tuple(Signal.__dataclass_fields__)
-_values = attrgetter(*_NAMES)
+_given = attrgetter(*[field.name for field in fields(Signal) if field.name != "number"])
 
 
 def read_event(

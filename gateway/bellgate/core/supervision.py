@@ -1,10 +1,11 @@
 """Who is alive. Trouble is kept apart from alarms, and nothing is silently dead."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bellgate.core.effect import AnswerStages, ClearTrouble, Effect, NoteLoss, RaiseTrouble, SetDue
+from bellgate.core.frozen import frozen
 
 # A heartbeat comes every 60 s: three missed in a row are a silence and not a lost packet.
 MISSING_AFTER_MS = 180_000
@@ -12,7 +13,7 @@ MISSING_AFTER_MS = 180_000
 OFFLINE_GRACE_MS = 30_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Presence:
     """What is known of one bell's life. boot: the newest; n: its last heartbeat; greeted: stages were answered."""
 
@@ -25,7 +26,7 @@ class Presence:
     health: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Heartbeat:
     """A checked heartbeat, and what the store knows of its boot.
 
@@ -41,7 +42,7 @@ class Heartbeat:
     lost: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """A checked message on the status topic."""
 
@@ -49,7 +50,7 @@ class Status:
     superseded: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventHeard:
     """An event of this bell was taken; a sign of life whatever its boot.
 
@@ -64,7 +65,7 @@ class EventHeard:
     lost: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Silence:
     """The bell's due row fell due: has it been heard since?"""
 

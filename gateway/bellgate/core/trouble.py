@@ -5,7 +5,7 @@ begins again meanwhile it is the same line. Nothing stays for ever: whoever rais
 by itself, `expires_ms` after it was last said.
 """
 
-from dataclasses import dataclass
+from bellgate.core.frozen import frozen
 
 ABSENT, RISING, OPEN, FALLING = "absent", "rising", "open", "falling"
 RAISE, CLEAR, DUE = "raise", "clear", "due"
@@ -31,7 +31,7 @@ AT_ONCE, TODAY, LATER = "at_once", "today", "later"
 _S, _MIN, _H = 1_000, 60_000, 3_600_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kind:
     """How one kind of trouble comes and goes.
 
@@ -106,7 +106,7 @@ def kind_of(name: str) -> Kind:
     return KINDS.get(name, UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """state: afterwards. due: "keep" the row that waits, "none" at all, or "set" one at due_ms."""
 

@@ -1,7 +1,8 @@
 """The timeline as SVG: one line for each event, and a bar as wide as its moment is uncertain."""
 
-from dataclasses import dataclass
 from html import escape
+
+from bellgate.core.frozen import frozen
 
 WIDTH, LEFT, ROW, TOP = 960, 300, 22, 34
 _INNER = WIDTH - LEFT - 20
@@ -9,7 +10,7 @@ _BAR_MIN = 3.0  # a moment known to the millisecond is still to be seen
 _STEPS_S = (0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 21_600, 86_400, 604_800)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """kind: "signal", "received" or "act". err_ms: ± around at_ms; None: any time before it."""
 

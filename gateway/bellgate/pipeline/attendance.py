@@ -2,12 +2,12 @@
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from bellgate.core import attendance, escalation
 from bellgate.core.attendance import ATTENDED, Desk
 from bellgate.core.effect import ClearDue, ClearTrouble, Effect, RaiseTrouble, Record, SetDue, Unattended
+from bellgate.core.frozen import frozen
 from bellgate.core.incident import Incident
 from bellgate.errors import NotAllowed
 from bellgate.pipeline.carry import Carrier
@@ -17,7 +17,7 @@ from bellgate.store import areas, audit, desks, dues, incidents
 KEPT_MS = 7 * 86_400_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attendance:
     """One person's console, begun, proved, broken and ended."""
 

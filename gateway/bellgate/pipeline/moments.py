@@ -6,7 +6,9 @@ Times are Unix ms on the gateway's clock. Another gateway on the same database k
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from bellgate.core.frozen import frozen
 
 Press = tuple[str, str, int]  # (bell_id, boot, seq)
 
@@ -14,7 +16,7 @@ Press = tuple[str, str, int]  # (bell_id, boot, seq)
 PRESSES_MAX = 2_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moments:
     """None: has not happened yet."""
 

@@ -5,7 +5,6 @@ CloudEvents 1.0, JSON in structured mode. The CloudEvents id, the row's id and t
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import orjson
 
 from bellgate.core.alarm_codes import INCIDENT, SIGNAL, TROUBLE
+from bellgate.core.frozen import frozen
 from bellgate.core.incident import Incident
 from bellgate.core.signal import Signal
 from bellgate.pipeline.settings import Address, After, Settings, press_id
@@ -31,7 +31,7 @@ def _second(unix_s: int) -> str:
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outbox:
     """Puts messages into the outbox of one transaction."""
 

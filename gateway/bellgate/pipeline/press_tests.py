@@ -5,10 +5,11 @@ The command goes to the bell after the commit, like a receipt, and so does the o
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bellgate.core import press_test
 from bellgate.core.effect import ClearDue, Effect, Record, SetDue
+from bellgate.core.frozen import frozen
 from bellgate.core.incident import Command
 from bellgate.core.press_test import CloseCase, Given, Order, PressTest
 from bellgate.core.signal import Signal
@@ -21,7 +22,7 @@ from bellgate.store.bells import Bell
 REASON_CHARS = 100  # as a bell sends it; another make may send more
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PressTests:
     """Begun by people, told on by bells and consoles, ended by both or by time."""
 

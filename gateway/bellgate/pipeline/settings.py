@@ -8,6 +8,7 @@ from typing import Any
 from bellgate.config import Config
 from bellgate.core.alarm_codes import TROUBLE
 from bellgate.core.escalation import EVERY_TARGET, Policy
+from bellgate.core.frozen import frozen
 from bellgate.pipeline.moments import Press
 from bellgate.roster import Roster
 from bellgate.store.bells import Bell
@@ -15,7 +16,7 @@ from bellgate.store.deliveries import Delivery
 from bellwire import join, pack
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inbound:
     """One MQTT message. waited_ms: how long it may have lain in the broker unseen. ack: thread-safe, to the broker."""
 
@@ -27,7 +28,7 @@ class Inbound:
     ack: Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     """One target: where a message may go. on_screen: a console, which is told by the live events of the gateway.
 
@@ -41,7 +42,7 @@ class Address:
     told_once: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """What of gateway.toml matters to the pipeline."""
 
@@ -101,7 +102,7 @@ class Settings:
         return tuple(one.name for one in there) if test else names
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Receipt:
     """What a bell is to be told of one of its events."""
 
@@ -127,7 +128,7 @@ class Receipt:
         return _sealed(self.bell, message)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BellCommand:
     """What a bell is to do. id: 16 hex digits, by which its answer is known; now_ms and ttl_s: how long it counts."""
 

@@ -4,10 +4,9 @@ A target that asks for troubles is told of every single line, gathered or not: a
 The pages see a common line with its first members in the live event, and with all of them in `GET troubles`.
 """
 
-from dataclasses import dataclass
-
 from bellgate.core import storm, trouble
 from bellgate.core.alarm_codes import TROUBLE
+from bellgate.core.frozen import frozen
 from bellgate.pipeline.outbox import Outbox
 from bellgate.pipeline.settings import After, Settings
 from bellgate.store import bells, dues, troubles
@@ -18,7 +17,7 @@ from bellgate.store.troubles import Said
 DUE = "trouble"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TroubleList:
     """Raises and clears lines; events and deliveries wait in `after` for the commit."""
 

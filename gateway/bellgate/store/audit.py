@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from bellgate.core.frozen import frozen
 from bellgate.errors import RecordError
 from bellgate.store import audit_search
 from bellgate.store.base import Row, Tx
@@ -20,7 +20,7 @@ _CONTENT = ("at_ms", "incident_id", "by", "act", "detail")
 _PAGE = 1_000  # rows read at a time while verifying: the chain only grows
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One row: who did what. `detail` holds short scalars only."""
 
@@ -31,7 +31,7 @@ class Entry:
     detail: Mapping[str, str | int | bool | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Head:
     """The newest row: its number, moment and hash; 0, 0 and "" while there is none."""
 
@@ -40,7 +40,7 @@ class Head:
     hash: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Break:
     """One place where the chain does not hold. kind: "changed" or "missing"; column: None if it cannot be told.
 

@@ -2,9 +2,10 @@
 
 import json
 import secrets
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
+from bellgate.core.frozen import frozen
 from bellgate.core.supervision import Presence
 from bellgate.errors import EnrolmentError
 from bellgate.store.areas import EVERYWHERE, Areas, condition
@@ -20,7 +21,7 @@ OTHER_KEY_MS = 3_600_000
 LINE_MAX = 20  # a bell every half year, for ten years
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bell:
     """One enrolled bell. lat, lon in degrees; key 32 bytes; fingerprint: SHA-256 of its certificate, hex.
 

@@ -5,10 +5,10 @@ console goes from sent (announced) to displayed (an attended screen showed it).
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
 
+from bellgate.core.frozen import frozen
 from bellgate.store.base import Row, Tx
 
 _COLUMNS = (
@@ -19,7 +19,7 @@ _values = attrgetter(*_COLUMNS.split(", "))
 _OPEN = "state IN ('pending', 'sending', 'failed')"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delivery:
     """One message to one target. attempts: how often it was tried before. kept: what the target said to `keep`.
 
@@ -41,7 +41,7 @@ class Delivery:
     press: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mark:
     """What became of one attempt. due_ms: when a failed one is tried again. proof: what came back."""
 

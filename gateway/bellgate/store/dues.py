@@ -1,12 +1,12 @@
 """What must happen at a time. Rows, not timers: a gateway that was killed goes on where it was."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from bellgate.core.frozen import frozen
 from bellgate.store.base import Row, Tx
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Due:
     """One thing to do. lease_until_ms is part of what was taken: if the row has moved since, it is not ours."""
 

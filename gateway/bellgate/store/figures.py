@@ -1,8 +1,8 @@
 """Counts for /metrics, the doctor and the growth of the database: each walks an index of what is open, or one table."""
 
 import json
-from dataclasses import dataclass
 
+from bellgate.core.frozen import frozen
 from bellgate.errors import StoreError
 from bellgate.store import facts, refusals
 from bellgate.store.base import Tx
@@ -14,7 +14,7 @@ DAY_MS = 86_400_000
 _TROUBLES = "SELECT kind AS k, COUNT(*) AS n FROM trouble WHERE cleared_ms IS NULL AND state <> 'rising'"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Figures:
     """What the database says of itself, now. deliveries: (target, state, how many) of what is not settled, and dead."""
 

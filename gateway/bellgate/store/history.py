@@ -5,9 +5,9 @@ and what is looked up in other tables (a bell's name, a note) is found once and 
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
+from bellgate.core.frozen import frozen
 from bellgate.store import incidents
 from bellgate.store.areas import EVERYWHERE, Areas, condition
 from bellgate.store.base import Tx
@@ -22,7 +22,7 @@ _BELL = ("bell_id", "name", "address", "floor", "entrance", "approach")
 _BY = str(PEOPLE_ACTS)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """Which incidents. None or "": any.
 

@@ -15,7 +15,6 @@ _FIELDS = tuple(field.name for field in fields(Incident))
 _FLAGS = ("test", "silent", "duress", "cancel_asked", "restored", "tampered")
 _KEPT = tuple(name for name in _FIELDS if name != "id")
 _values = attrgetter(*_KEPT)
-_all_values = attrgetter(*_FIELDS)
 _INSERT = f"INSERT INTO incident ({', '.join(_KEPT)}) VALUES ({', '.join('?' * len(_KEPT))}) RETURNING id"
 _SELECT = f"SELECT {', '.join(_FIELDS)} FROM incident"
 
@@ -112,29 +111,29 @@ def views(
 def chosen(tx: Tx, where: str, values: Sequence[Any], limit: int) -> list[dict[str, Any]]:
     """The newest cases for which this SQL of a module beside us is true; the case is `i`."""
     rows = tx.all(f"{_VIEW} WHERE {where} ORDER BY i.id DESC LIMIT ?", (*values, limit))
-    return [_shown(row) for row in rows]
+    return [_shown_row(row) for row in rows]
 
 
 def summary(tx: Tx, incident_id: int) -> dict[str, Any] | None:
     """One case as in a list, or None."""
     row = tx.one(_ONE, (incident_id,))
-    return None if row is None else _shown(row)
+    return None if row is None else _shown_row(row)
 
 
 def shown(tx: Tx, saved: Incident) -> dict[str, Any]:
     """`summary` of a case that this transaction has saved. What stays as it is while the case is open (its place, its
     first signal) is read once: a storm tells the consoles of every press."""
     key = ("shown", saved.id)
-    kept: Row | None = tx.memo.pop(key, None)
-    if kept is None:
+    row: Row | None = tx.memo.pop(key, None)
+    if row is None:
         row = tx.one(_ONE, (saved.id,))
         assert row is not None
+        next_ms = row["next_ms"]
     else:
         next_ms = dues.next_ms(tx, "escalation", str(saved.id))
-        row = kept | dict(zip(_FIELDS, _all_values(saved), strict=True)) | {"next_ms": next_ms}
     if saved.open:
         tx.memo[key] = row
-    return _shown(row)
+    return _shown(saved, row, next_ms)
 
 
 def view(tx: Tx, incident_id: int) -> dict[str, Any] | None:
@@ -176,11 +175,16 @@ def forgotten(tx: Tx) -> list[int]:
     return [int(row["id"]) for row in rows]
 
 
-def _shown(row: Row) -> dict[str, Any]:
+def _shown_row(row: Row) -> dict[str, Any]:
+    return _shown(_incident({name: row[name] for name in _FIELDS}), row, row["next_ms"])
+
+
+def _shown(case: Incident, row: Row, next_ms: int | None) -> dict[str, Any]:
+    """row: of `_VIEW`, for what is not the case's own."""
     return {
-        "id": row["id"],
-        "bell_id": row["bell_id"],
-        "site": row["site"],
+        "id": case.id,
+        "bell_id": case.bell_id,
+        "site": case.site,
         "kind": row["kind"],
         "name": row["name"],
         "address": row["address"],
@@ -191,35 +195,35 @@ def _shown(row: Row) -> dict[str, Any]:
         "confirmed_by": row["confirmed_by"],
         "lat": row["lat"],
         "lon": row["lon"],
-        "what": row["what"],
-        "test": bool(row["test"]),
-        "priority": row["priority"],
-        "silent": bool(row["silent"]),
-        "duress": bool(row["duress"]),
-        "handling": row["handling"],
-        "stage": row["stage"],
-        "version": row["version"],
-        "signals": row["signals"],
-        "signal_count": row["signals"],
-        "last_signal": row["last_signal"],
-        "cancel_asked": bool(row["cancel_asked"]),
-        "restored": bool(row["restored"]),
-        "tampered": bool(row["tampered"]),
-        "opened_ms": row["opened_ms"],
-        "last_signal_ms": row["last_signal_ms"],
-        "owner": row["owner"],
-        "offered_to": row["offered_to"],
-        "lease_until_ms": row["lease_until_ms"],
-        "disposition": row["disposition"],
-        "closed_ms": row["closed_ms"],
-        "merged_into": row["merged_into"],
+        "what": case.what,
+        "test": case.test,
+        "priority": case.priority,
+        "silent": case.silent,
+        "duress": case.duress,
+        "handling": case.handling,
+        "stage": case.stage,
+        "version": case.version,
+        "signals": case.signals,
+        "signal_count": case.signals,
+        "last_signal": case.last_signal,
+        "cancel_asked": case.cancel_asked,
+        "restored": case.restored,
+        "tampered": case.tampered,
+        "opened_ms": case.opened_ms,
+        "last_signal_ms": case.last_signal_ms,
+        "owner": case.owner,
+        "offered_to": case.offered_to,
+        "lease_until_ms": case.lease_until_ms,
+        "disposition": case.disposition,
+        "closed_ms": case.closed_ms,
+        "merged_into": case.merged_into,
         "late": bool(row["late"]),
         "clock_unsure": bool(row["clock_unsure"]),
         "occurred": signals.occurred(row),
         "escalation": {
-            "policy": row["policy"],
-            "step": row["escalation_step"],
-            "round": row["escalation_round"],
-            "next_ms": row["next_ms"],
+            "policy": case.policy,
+            "step": case.escalation_step,
+            "round": case.escalation_round,
+            "next_ms": next_ms,
         },
     }

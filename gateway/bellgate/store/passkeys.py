@@ -3,8 +3,7 @@
 How a device's answer is checked stands in `bellgate.console.passkey_check`.
 """
 
-from dataclasses import dataclass
-
+from bellgate.core.frozen import frozen
 from bellgate.errors import AnsimbellError
 from bellgate.store.base import Tx
 
@@ -13,7 +12,7 @@ PASSKEYS_PER_OPERATOR = 10
 LABEL_MAX_CHARS = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Passkey:
     """credential_id, public_key: base64url. sign_count: of the device's last answer; 0 if it does not count."""
 

@@ -7,12 +7,12 @@ and `hashed` reckon outside the store, `sessions.open_session` and `staff` write
 
 import hashlib
 import secrets
-from dataclasses import dataclass
 from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from bellgate.core.frozen import frozen
 from bellgate.errors import AnsimbellError
 from bellgate.store import areas as areas_
 from bellgate.store.areas import EVERYWHERE, Areas
@@ -34,7 +34,7 @@ _HASHER = PasswordHasher()
 _WORD_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without i l o 0 1, which a person misreads
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Operator:
     """A person who may sign in, unless disabled_ms says since when not any more.
 

@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 
+from bellgate.core.frozen import frozen
 from bellgate.errors import AnsimbellError, StalePlace
 from bellgate.store import audit, dues
 from bellgate.store.base import Row, Tx
@@ -15,7 +16,7 @@ OWNED_MAX = 200  # a chain of shops; a phone shows no more in any useful way
 _FOUND_BY = ("address", "floor", "lat", "lon")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """Where it hangs; lat, lon in degrees, both or neither."""
 

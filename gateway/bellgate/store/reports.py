@@ -5,9 +5,9 @@ half open, [from_ms, until_ms); what an incident counts for is when it was opene
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from bellgate.core.frozen import frozen
 from bellgate.store.areas import EVERYWHERE, Areas, condition
 from bellgate.store.base import Row, Tx
 from bellgate.store.bell_history import PRESSED
@@ -24,7 +24,7 @@ DEAF = ("broker_down", "not_listening", "store_failing", "disk_readonly")
 BELLS_MAX = 5_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """Which incidents and bells. areas: of whoever asks; area: what they chose besides."""
 

@@ -1,8 +1,8 @@
 """Signed-in browsers. A session's secret is in the browser alone; here is its SHA-256."""
 
 import secrets
-from dataclasses import dataclass
 
+from bellgate.core.frozen import frozen
 from bellgate.errors import AnsimbellError
 from bellgate.store import areas as areas_
 from bellgate.store.areas import Areas
@@ -20,7 +20,7 @@ AGENT_MAX_CHARS = 200  # what a browser calls itself; the rest of it tells nobod
 _ID_CHARS = 16  # of the hash: names one of a person's sessions, and opens nothing
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Session:
     """One signed-in browser."""
 
@@ -32,7 +32,7 @@ class Session:
     last_used_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listed:
     """A session as its person sees it in a list. id: names it, and opens nothing."""
 

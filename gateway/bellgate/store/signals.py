@@ -1,9 +1,9 @@
 """One row per press, for ever. The identity (bell_id, boot, seq) is UNIQUE: that is the deduplication."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
+from bellgate.core.frozen import frozen
 from bellgate.core.signal import Signal
 from bellgate.store.base import Row, Tx
 from bellwire import STAGES
@@ -19,7 +19,7 @@ _BOOT = (
 BOOTS_MAX = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Boot:
     """What is known of one start of a bell. stored: its events that are kept; highest_seq: the highest number seen;
     claimed_seq: so many it says it has sent; lost: so many never arrived, as the trouble list was told."""

@@ -1,9 +1,9 @@
 """What every target is to the engine, and what the engine gives it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from bellgate.config import Config
+from bellgate.core.frozen import frozen
 from bellgate.pipeline.flow import Timekeeper
 from bellgate.store import Store
 from bellgate.store.deliveries import Delivery
@@ -12,7 +12,7 @@ from bellgate.store.deliveries import Delivery
 Say = Callable[[str, str, str | None], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Means:
     """What a target may use of the gateway."""
 

@@ -6,10 +6,11 @@ is an Update: the presser may have been forced to it, and only a person closes a
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lxml import etree
 
+from bellgate.core.frozen import frozen
 from bellgate.targets import words
 from bellgate.targets.notice import Notice
 
@@ -36,7 +37,7 @@ _FORBIDDEN = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0
 _NEW_KIND = (("Other",), "Unknown")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Letterhead:
     """What every document of one target has in common. addresses empty: for those whom `restriction` names."""
 

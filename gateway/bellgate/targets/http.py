@@ -10,14 +10,14 @@ import contextlib
 import re
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import cast
 from urllib.parse import quote, urlsplit
 
 import httptools
 
+from bellgate.core.frozen import frozen
 from bellgate.errors import TargetError
 
 # A receiver has nothing to tell us beyond its status; more than this is not read.
@@ -37,7 +37,7 @@ _FRAMED = re.compile(rb"^(content-length|transfer-encoding)\s*:", re.IGNORECASE 
 _FIELD = re.compile(r"[!-9;-~]+: [ -~]*")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """What came back. body: its first bytes, for the record."""
 
@@ -287,6 +287,7 @@ def _in_ascii(name: str) -> bytes:
         return b""  # nobody will be connected to, either
 
 
+@lru_cache(64)
 def phrase(status: int) -> str:
     """ "404 Not Found"."""
     try:

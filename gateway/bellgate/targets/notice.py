@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bellgate.core.alarm_codes import SIGNAL
+from bellgate.core.frozen import frozen
 from bellgate.store.deliveries import Delivery
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notice:
     """What one message says. change: "signal", or the change of handling. Times are Unix ms.
 

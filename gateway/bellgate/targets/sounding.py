@@ -1,8 +1,8 @@
 """When a sounder sounds: decided from what the tables say and the time, so that a restart changes nothing. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from bellgate.core.frozen import frozen
 from bellgate.targets.notice import Notice
 
 # An alarm, nobody's acknowledgement of it, or one that was forgotten; everything else only lets it go on or ends it.
@@ -11,7 +11,7 @@ _ROUNDS = ("unacknowledged", "acknowledgement_expired")
 _NO_CALL = ("contact", "cancel")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mount:
     """Where the sounder hangs and how it sounds. heard: the presser, or whoever stands beside, would hear it.
 
@@ -25,7 +25,7 @@ class Mount:
     max_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Told:
     """One message to the sounder about an incident that nobody holds, and what that incident is now."""
 
@@ -34,7 +34,7 @@ class Told:
     hushed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sound:
     """It sounds from one moment until another, Unix ms."""
 

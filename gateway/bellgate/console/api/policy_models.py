@@ -1,10 +1,10 @@
 """The shape of policies, shifts, and of one alarm that was played through."""
 
-from dataclasses import dataclass
 from datetime import date
 
 from pydantic import BaseModel, Field
 
+from bellgate.core.frozen import frozen
 from bellgate.explain import Explanation
 
 
@@ -93,7 +93,7 @@ class Policy(BaseModel):
     shifts: list[ShiftOf]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Explained(Explanation):
     """policy "default": none fits; written: is there any policy at all?"""
 

@@ -5,7 +5,9 @@ another time is answered once by the same frame under the receiver's time. Nothi
 tries again later.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from bellgate.core.frozen import frozen
 
 ASKING, ACCEPTED, FAILED, REFUSED = "asking", "accepted", "failed", "refused"
 
@@ -38,7 +40,7 @@ TRANSITIONS: dict[tuple[str, bool, bool], tuple[str, str]] = {
 ANSWERS = ("ack", "late", "nak", "duh", "lost")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exchange:
     """order: the receivers to ask, by number, the first one first. said: (receiver, answer, why) so far."""
 

@@ -7,13 +7,14 @@ length, the kind, the sequence number, the account and the receiver's time, and 
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from siadc09 import util  # type: ignore[import-untyped]
 from siadc09.account import Account  # type: ignore[import-untyped]
 from siadc09.message import EventMessage, NullMessage  # type: ignore[import-untyped]
 from siadc09.xdata import Data, XData  # type: ignore[import-untyped]
+
+from bellgate.core.frozen import frozen
 
 SEQUENCE_MAX = 9999  # then 1 again: 0000 belongs to supervision
 NULL_SEQUENCE = 0  # a supervision frame is never repeated, so it needs no number of its own
@@ -32,7 +33,7 @@ _TIME = "%H:%M:%S,%m-%d-%Y"
 _KEY_IN_REPLY = re.compile(r"\[K[^\]]*\]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Premises:
     """Under which account the receiver knows the place. account: 3 to 16 hex digits, not beginning with 0."""
 
@@ -41,7 +42,7 @@ class Premises:
     point: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """One event in the receiver's words. occurred_ms: Unix ms, when it happened; lat, lon in degrees."""
 
@@ -56,7 +57,7 @@ class Report:
     lon: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     """What came back. kind: ACK, NAK, DUH, RSP, or "" for what cannot be read, and then `why` says so.
 

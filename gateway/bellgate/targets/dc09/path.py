@@ -1,6 +1,6 @@
 """Is the receiver there? One path's life under supervision by NULL frames. Pure; the table is the machine."""
 
-from dataclasses import dataclass
+from bellgate.core.frozen import frozen
 
 UNKNOWN, UP, SUSPECT, DOWN = "unknown", "up", "suspect", "down"
 
@@ -22,7 +22,7 @@ TRANSITIONS: dict[tuple[str, bool], tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Path:
     """due_ms: when the next NULL frame goes out, on the shell's own steady clock."""
 
